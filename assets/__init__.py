@@ -1,0 +1,1 @@
+"""MJCF of the rig and the tasks; reached through importlib.resources."""

@@ -1,0 +1,1 @@
+"""Methods that RECAP is compared with, one file each."""

@@ -1,0 +1,1 @@
+"""Simulated environments: physics, spaces, randomisation, success and failure, oracles."""

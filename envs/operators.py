@@ -1,0 +1,68 @@
+"""Operator profiles: how well and how fast a person would drive the oracle."""
+
+from dataclasses import dataclass
+
+from recap_bench.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class OperatorProfile:
+    """One operator's way of working; every demonstration records its name."""
+
+    name: str
+    """Name under which episodes record this profile."""
+    speed: float = 1.0
+    """Hand speed relative to the skilled operator, > 0."""
+    hesitation_rate: float = 0.0
+    """Probability of a pause before a motion, in [0, 1]."""
+    hesitation_s: float = 0.0
+    """Mean length of such a pause [s]."""
+    aim_noise_m: float = 0.0
+    """Standard deviation of the aim at each grasp or placement [m]."""
+    fumble_probability: float = 0.0
+    """Probability that a grasp misses and must be tried again, in [0, 1]."""
+    mistake_probability: float = 0.0
+    """Probability, per phase that allows one, of a real mistake (in [0, 1])."""
+
+
+PROFILES: dict[str, OperatorProfile] = {
+    profile.name: profile
+    for profile in (
+        OperatorProfile("skilled", aim_noise_m=0.0005),
+        OperatorProfile(
+            "average",
+            speed=0.8,
+            hesitation_rate=0.15,
+            hesitation_s=0.3,
+            aim_noise_m=0.001,
+            fumble_probability=0.05,
+            mistake_probability=0.01,
+        ),
+        OperatorProfile(
+            "hurried",
+            speed=1.15,
+            hesitation_rate=0.05,
+            hesitation_s=0.2,
+            aim_noise_m=0.0015,
+            fumble_probability=0.08,
+            mistake_probability=0.04,
+        ),
+        OperatorProfile(
+            "novice",
+            speed=0.6,
+            hesitation_rate=0.35,
+            hesitation_s=0.6,
+            aim_noise_m=0.002,
+            fumble_probability=0.15,
+            mistake_probability=0.03,
+        ),
+    )
+}
+
+
+def profile(name: str) -> OperatorProfile:
+    """Return the profile called `name`; raise UnknownNameError with the known ones."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise UnknownNameError("operator profile", name, list(PROFILES)) from None

@@ -1,0 +1,136 @@
+"""What a task is: start states, processes beyond rigid bodies, and the truth of success."""
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import mujoco
+import numpy as np
+
+from recap_bench.envs.operators import OperatorProfile
+from recap_bench.envs.simulation import CONTROL_HZ, Simulation
+
+NO_FAILURE = "none"
+"""Failure mode of an episode that has not failed (yet)."""
+
+TIME_OUT = "time_out"
+"""Failure mode set by the environment when the time limit is reached without success."""
+
+DIVERGED = "diverged"
+"""Failure mode set by the environment when the physics of a simulation broke down."""
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """The facts of a task that do not depend on a simulation."""
+
+    name: str
+    """Name without prefix, e.g. 'Espresso-v0'; the id is 'recap_bench/' + name."""
+    instruction: str
+    """The task as the operator would say it."""
+    stages: tuple[str, ...]
+    """Scored stages, in order."""
+    failure_modes: tuple[str, ...]
+    """Closed set: 'none' first, then the task's own, then 'time_out' and 'diverged'."""
+    proficient_time_s: float
+    """Measured cycle time of the skilled oracle [s]."""
+    time_limit_s: float
+    """Time after which the episode counts as failed [s]."""
+    paper_time_limit_s: float
+    """The paper's limit for the real task [s]."""
+    paper_proficient_time_s: float
+    """The paper's proficient cycle time [s]; limit/proficient is the ratio kept here."""
+    state_names: tuple[str, ...]
+    """Name of each entry of `environment_state`, D of them, units included."""
+
+    @property
+    def id(self) -> str:
+        """The Gymnasium id."""
+        return f"recap_bench/{self.name}"
+
+    @property
+    def max_episode_steps(self) -> int:
+        """The time limit in control steps."""
+        return round(self.time_limit_s * CONTROL_HZ)
+
+
+class Oracle(Protocol):
+    """A scripted expert with privileged state, one independent operator per simulation."""
+
+    def begin(self, ids: np.ndarray, profiles: Sequence[OperatorProfile], rngs: Sequence[np.random.Generator]) -> None:
+        """Let a new operator start in each simulation of `ids`, from whatever state it is in."""
+
+    def act(self, ids: np.ndarray) -> np.ndarray:
+        """Return the next action of each simulation of `ids`, (k, 14)."""
+
+    def phase(self, simulation: int) -> str:
+        """Return the name of the phase that the operator of `simulation` is in."""
+
+
+class Task(abc.ABC):
+    """One task over n simulations.
+
+    A subclass keeps everything that changes during an episode either in the MuJoCo
+    state or in `process` (so that a snapshot is complete), and decides success and
+    failure from that state alone.
+    """
+
+    spec: ClassVar[TaskSpec]
+
+    def __init__(self, simulation: Simulation, randomization: str) -> None:
+        self.simulation = simulation
+        self.randomization = randomization
+        n = simulation.n
+        self.process: dict[str, np.ndarray] = {}
+        """Per-simulation state beyond MuJoCo's, name -> (n, ...)."""
+        self.success = np.zeros(n, bool)
+        """The task is done, (n,)."""
+        self.failure = np.zeros(n, np.int8)
+        """Index into spec.failure_modes, (n,); 0 while not failed."""
+        self.stages = np.zeros((n, len(self.spec.stages)), bool)
+        """Stages reached so far in the episode, (n, S); they latch."""
+
+    @classmethod
+    @abc.abstractmethod
+    def build_model(cls) -> mujoco.MjModel:
+        """Compile the scene."""
+
+    @abc.abstractmethod
+    def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+        """Write a start state drawn from `rngs` into the simulations `ids`.
+
+        The simulation has been reset before and is forwarded afterwards by the caller.
+        """
+
+    @abc.abstractmethod
+    def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
+        """Turn actions (k, 14), already clipped to the action space, into MuJoCo controls."""
+
+    @abc.abstractmethod
+    def advance(self, ids: np.ndarray) -> None:
+        """Run the processes of one control step after the physics; update success, failure, stages."""
+
+    @abc.abstractmethod
+    def agent_pos(self, ids: np.ndarray) -> np.ndarray:
+        """Return joint positions and jaw openings, (k, 14), in the order of the action."""
+
+    @abc.abstractmethod
+    def environment_state(self, ids: np.ndarray) -> np.ndarray:
+        """Return the task's state observation, (k, D)."""
+
+    @abc.abstractmethod
+    def progress(self, ids: np.ndarray) -> np.ndarray:
+        """Return the progress within each stage, (k, S) in [0, 1]; for plots and triggers only."""
+
+    @abc.abstractmethod
+    def hazards(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Return named predicates of imminent failure, name -> (k,) bool; for triggers only."""
+
+    @abc.abstractmethod
+    def make_oracle(self) -> Oracle:
+        """Return a new scripted expert for all n simulations."""
+
+    @abc.abstractmethod
+    def refresh_visuals(self, ids: np.ndarray) -> None:
+        """Write what only the cameras see (liquid level, puck height) into the model fields."""
