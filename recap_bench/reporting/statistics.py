@@ -60,8 +60,9 @@ class Attempts:
         """Return indices (resamples, E) drawn with replacement within each stratum."""
         generator = np.random.default_rng(rng)
         columns = np.empty((resamples, self.success.size), np.int64)
-        for stratum in np.unique(self.strata):
-            members = np.flatnonzero(self.strata == stratum)
+        strata = np.asarray(self.strata)
+        for stratum in np.unique(strata):
+            members = np.flatnonzero(strata == stratum)
             columns[:, members] = members[generator.integers(members.size, size=(resamples, members.size))]
         return columns
 
@@ -137,7 +138,7 @@ def throughput_ratio_interval(
 
 
 def _paired(a: Attempts, b: Attempts) -> Attempts:
-    if not np.array_equal(a.strata, b.strata):  # type: ignore[arg-type]
+    if not np.array_equal(np.asarray(a.strata), np.asarray(b.strata)):
         raise ConfigurationError("A paired comparison needs the same episodes, in the same order, on both sides.")
     return a
 
