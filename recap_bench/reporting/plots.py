@@ -1,0 +1,103 @@
+"""Figures of a run: throughput and success per iteration, and how far the episodes got."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from recap_bench.reporting.tables import stage_table, summary_table
+
+# Okabe and Ito's palette, told apart with any colour vision; markers tell the same in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DODGE = 0.06
+"""Horizontal distance between the marks of two methods [iterations], so that error bars do not hide each other."""
+DPI = 150
+
+
+def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
+    """Return throughput (left) and success (right) per iteration with 95 % intervals, one line per method."""
+    summary = summary_table(rows[rows["task"] == task])
+    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+    throughput, success = figure.subplots(1, 2)
+    _lines(throughput, summary, "throughput_per_hour", "throughput")
+    throughput.set_ylabel("successes per hour of attempts")
+    throughput.set_title("Throughput")
+    _lines(success, summary, "success_rate", "success")
+    success.set_ylabel("success rate")
+    success.set_title("Success")
+    success.set_ylim(0.0, 1.0)
+    success.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if summary["method"].nunique() > 1:
+        success.legend(frameon=False)
+    seeds, episodes = summary["seeds"].max(), summary["episodes"].max()
+    figure.suptitle(f"{task}: {seeds} training seed(s), up to {episodes} episodes a point, 95 % intervals", fontsize=10)
+    return figure
+
+
+def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
+    """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
+    stages = stage_table(rows[rows["task"] == task].dropna(axis="columns", how="all"))
+    methods = list(stages["method"].unique())
+    figure = Figure(figsize=(4.8 * len(methods), 3.8), layout="constrained")
+    panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
+    for panel, method in zip(panels, methods, strict=True):
+        for index, (iteration, line) in enumerate(stages[stages["method"] == method].groupby("iteration")):
+            panel.plot(line["stage"], line["rate"], label=_iteration_name(int(iteration)), **_style(index))
+        panel.set_title(method)
+        panel.tick_params(axis="x", labelrotation=30)
+        _tidy(panel)
+    panels[0].set_ylim(0.0, 1.02)
+    panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    panels[0].set_ylabel("episodes that reached the stage")
+    panels[-1].legend(frameon=False)
+    figure.suptitle(task, fontsize=10)
+    return figure
+
+
+def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write iterations_<task>.png and stages_<task>.png for every task into `folder`; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for task in rows["task"].unique():
+        for name, draw in (("iterations", iteration_figure), ("stages", stage_figure)):
+            written.append(folder / f"{name}_{task}.png")
+            draw(rows, task).savefig(written[-1], dpi=DPI)
+    return written
+
+
+def _lines(axes: Axes, summary: pd.DataFrame, value: str, prefix: str) -> None:
+    methods = list(summary["method"].unique())
+    for index, method in enumerate(methods):
+        line = summary[summary["method"] == method].sort_values("iteration")
+        x = line["iteration"].to_numpy(float) + DODGE * (index - (len(methods) - 1) / 2)
+        y = line[value].to_numpy(float)
+        errors = np.abs(np.stack([y - line[f"{prefix}_low"], line[f"{prefix}_high"] - y]))
+        axes.errorbar(x, y, errors, label=method, capsize=3, **_style(index))
+    iterations = sorted(summary["iteration"].unique())
+    axes.set_xticks(iterations, [_iteration_name(int(iteration)) for iteration in iterations])
+    axes.set_xlim(iterations[0] - 0.4, iterations[-1] + 0.4)
+    axes.set_ylim(bottom=0.0)
+    _tidy(axes)
+
+
+def _style(index: int) -> dict[str, object]:
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 6,
+        "linewidth": 1.6,
+    }
+
+
+def _iteration_name(iteration: int) -> str:
+    return "SFT" if iteration == 0 else f"iteration {iteration}"
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)

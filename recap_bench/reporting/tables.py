@@ -1,0 +1,163 @@
+"""Tables of a run, by task, method and iteration: CSV for programs, Markdown for people."""
+
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recap_bench.errors import DataError
+from recap_bench.reporting.statistics import Attempts, Interval, throughput_per_hour, throughput_ratio_interval
+from recap_bench.reporting.summary import failure_modes, stage_rates, summarise
+
+GROUP = ["task", "method", "iteration"]
+PAIR = ["seed", "env_seed"]
+"""Episodes of two groups with these in common started from the same state."""
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read the rows per episode from a CSV or Parquet file; raise DataError when there are none."""
+    if not path.is_file():
+        raise DataError(f"No evaluation rows at {path}. A run writes them after its first evaluation.")
+    rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
+    if rows.empty:
+        raise DataError(f"{path} holds no evaluation episode.")
+    return rows
+
+
+def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one line per task, method and iteration, with 95 % intervals and the throughput relative to iteration 0."""
+    lines = []
+    for key, group in _groups(rows):
+        measures = summarise(_records(group))
+        success, throughput = measures["success_ci95"], measures["throughput_ci95"]
+        ratio, interval = _relative_to_start(rows, group, key)
+        lines.append(
+            {
+                **key,
+                "seeds": group["seed"].nunique(),
+                "episodes": measures["episodes"],
+                "successes": measures["successes"],
+                "success_rate": measures["success_rate"],
+                "success_low": success[0],
+                "success_high": success[1],
+                "throughput_per_hour": measures["throughput_per_hour"],
+                "throughput_low": throughput[0],
+                "throughput_high": throughput[1],
+                "mean_success_time_s": measures["mean_success_time_s"],
+                "throughput_ratio": ratio,
+                "throughput_ratio_low": interval.low,
+                "throughput_ratio_high": interval.high,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def stage_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of episodes that reached each stage, one line per task, method, iteration and stage."""
+    return _long(rows, lambda group: stage_rates(_records(group)), "stage", "rate")
+
+
+def failure_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of episodes that ended in each failure mode, one line per task, method, iteration and mode."""
+    return _long(rows, lambda group: failure_modes(_records(group)), "failure_mode", "episodes")
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    """Return the whole report of a run as Markdown: summary, stages and failure modes of each task."""
+    parts = []
+    for task in rows["task"].unique():
+        of_task = rows[rows["task"] == task].dropna(axis="columns", how="all")
+        parts += [f"## {task}", _markdown_table(_readable(summary_table(of_task)))]
+        parts += ["Share of episodes that reached each stage:", _wide(stage_table(of_task), "stage", "rate", "{:.0%}")]
+        failures = failure_table(of_task)
+        if not failures.empty:
+            parts += ["Failed episodes by mode:", _wide(failures, "failure_mode", "episodes", "{:.0f}")]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {"summary": summary_table(rows), "stages": stage_table(rows), "failure_modes": failure_table(rows)}
+    written = []
+    for name, table in tables.items():
+        written.append(folder / f"{name}.csv")
+        table.to_csv(written[-1], index=False, float_format="%.6g")
+    written.append(folder / "summary.md")
+    written[-1].write_text(markdown(rows))
+    return written
+
+
+def _groups(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    for values, group in rows.groupby(GROUP, sort=True):
+        yield dict(zip(GROUP, values, strict=True)), group
+
+
+def _records(group: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return group.to_dict("records")
+
+
+def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, Any]) -> tuple[float, Interval]:
+    """Return the throughput over that of iteration 0 on the same episodes; nan where there are none in common."""
+    nothing = float("nan"), Interval(float("nan"), float("nan"))
+    start = rows[(rows["task"] == key["task"]) & (rows["iteration"] == 0)]
+    start = start[start["method"] == key["method"]] if key["method"] in set(start["method"]) else start
+    if key["iteration"] == 0:
+        return nothing
+    pairs = group.merge(start.drop_duplicates(PAIR), on=PAIR, suffixes=("", "_start"))
+    if pairs.empty:
+        return nothing
+    now = Attempts(*(pairs[name].to_numpy() for name in ("success", "time_s", "seed")))
+    then = Attempts(*(pairs[name].to_numpy() for name in ("success_start", "time_s_start", "seed")))
+    if not then.success.any():
+        return nothing
+    ratio = throughput_per_hour(now.success, now.time_s) / throughput_per_hour(then.success, then.time_s)
+    return float(ratio), throughput_ratio_interval(now, then)
+
+
+def _long(
+    rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]], name: str, value: str
+) -> pd.DataFrame:
+    lines = [
+        {**key, name: entry, value: number} for key, group in _groups(rows) for entry, number in measure(group).items()
+    ]
+    return pd.DataFrame(lines, columns=[*GROUP, name, value])
+
+
+def _readable(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the summary as text cells, each number with its interval."""
+
+    def cell(line: pd.Series, value: str, prefix: str, form: str) -> str:
+        if not np.isfinite(line[value]):
+            return ""
+        low, high = (form.format(line[f"{prefix}_{end}"]) for end in ("low", "high"))
+        return f"{form.format(line[value])} [{low}, {high}]"
+
+    def line_of(line: pd.Series) -> dict[str, str]:
+        mean_time = line["mean_success_time_s"]
+        return {
+            "method": line["method"],
+            "iteration": str(line["iteration"]),
+            "seeds": str(line["seeds"]),
+            "episodes": str(line["episodes"]),
+            "success": cell(line, "success_rate", "success", "{:.1%}"),
+            "throughput per hour": cell(line, "throughput_per_hour", "throughput", "{:.1f}"),
+            "mean time of successes [s]": f"{mean_time:.1f}" if mean_time and np.isfinite(mean_time) else "",
+            "throughput / iteration 0": cell(line, "throughput_ratio", "throughput_ratio", "{:.2f}"),
+        }
+
+    return pd.DataFrame([line_of(line) for _, line in summary.iterrows()])
+
+
+def _wide(table: pd.DataFrame, name: str, value: str, form: str) -> str:
+    order = list(dict.fromkeys(table[name]))
+    wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0)[order]
+    text = wide.map(form.format).reset_index().astype(str)
+    return _markdown_table(text)
+
+
+def _markdown_table(table: pd.DataFrame) -> str:
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
