@@ -1,0 +1,168 @@
+"""Sizes, schedules and options of learning; no torch here."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from recap_bench.errors import ConfigurationError
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+"""Precision of the matrix products in training; 'auto' takes bfloat16 where the hardware has it."""
+
+
+@dataclass(frozen=True)
+class ValueConfig:
+    """The distributional value function and its fit."""
+
+    bins: int = 201
+    """Bins over [-1, 0] (paper: 201)."""
+    width: int = 192
+    """Width of the residual stream."""
+    blocks: int = 2
+    """Residual blocks."""
+    dropout: float = 0.3
+    """Drop-out within the blocks, in [0, 1); without it the network recognises episodes."""
+    steps: int = 600
+    """Most gradient steps of one fit; early stopping usually ends it before."""
+    batch: int = 512
+    """Frames per gradient step."""
+    learning_rate: float = 1e-3
+    """Constant AdamW learning rate."""
+    weight_decay: float = 1e-2
+    """AdamW weight decay."""
+    folds: int = 5
+    """Networks, each labelling the episodes that it was not fitted on; 1 is the paper's single fit."""
+    holdout_fraction: float = 0.15
+    """Share of the fitting episodes kept out of the gradient, for early stopping."""
+    check_every: int = 25
+    """Gradient steps between two looks at the held-out episodes."""
+    patience: int = 4
+    """Looks without improvement before the fit stops."""
+    strict: bool = False
+    """Refuse to label, instead of warning, when the held-out fit is no better than a constant."""
+
+    def __post_init__(self) -> None:
+        _require(self.bins >= 2, "bins", self.bins, "at least 2")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
+        _require(self.folds >= 1, "folds", self.folds, "at least 1")
+        _require(0 < self.holdout_fraction < 1, "holdout_fraction", self.holdout_fraction, "in (0, 1)")
+        for name in ("width", "blocks", "steps", "batch", "check_every", "patience"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(
+            self.check_every <= self.steps, "check_every", self.check_every, f"at most steps = {self.steps}, or it never looks"
+        )
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """From values to the indicator."""
+
+    penalty_factor: float = 1.0
+    """Failure penalty C_fail as a multiple of the task's horizon; 1 puts successes in [-0.5, 0]."""
+    look_ahead: int = 50
+    """N of the advantage in control steps (paper: 50, one second)."""
+    positive_fraction: float = 0.4
+    """Share of an iteration's autonomous rollout frames with a positive indicator (paper: 0.4)."""
+    pretrain_positive_fraction: float = 0.3
+    """The same among the demonstrations in pre-training (paper: 0.3)."""
+    force_demonstrations: bool = False
+    """Force demonstrations positive in iterations >= 1; the paper only forces corrections."""
+
+    def __post_init__(self) -> None:
+        _require(self.penalty_factor >= 0, "penalty_factor", self.penalty_factor, "not negative")
+        _require(self.look_ahead >= 1, "look_ahead", self.look_ahead, "at least 1")
+        for name in ("positive_fraction", "pretrain_positive_fraction"):
+            _require(0 < getattr(self, name) < 1, name, getattr(self, name), "in (0, 1)")
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """The flow-matching chunk policy and its fit."""
+
+    width: int = 512
+    """Width of the residual stream."""
+    blocks: int = 4
+    """Residual blocks."""
+    chunk: int = 25
+    """H, steps per chunk."""
+    execute: int = 8
+    """Executed steps of a chunk, in [1, chunk]."""
+    flow_steps: int = 5
+    """Euler steps at inference."""
+    indicator_dropout: float = 0.3
+    """Share of examples trained without the indicator (paper: 0.3)."""
+    guidance: float = 1.0
+    """Guidance saved with the checkpoint; 1 is plain conditioning."""
+    batch: int = 512
+    """Frames per gradient step."""
+    learning_rate: float = 2e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 1e-3
+    """AdamW weight decay."""
+    ema: float = 0.998
+    """Decay of the averaged weights, in [0, 1); 0 uses the last weights."""
+    pretrain_steps: int = 9000
+    """Gradient steps of pi_pre."""
+    sft_steps: int = 3000
+    """Gradient steps of the fit on demonstrations."""
+    fit_steps: int = 5000
+    """Gradient steps of each later fit."""
+    precision: str = "auto"
+    """One of PRECISIONS."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "blocks", "chunk", "flow_steps", "batch", "pretrain_steps", "sft_steps", "fit_steps"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(1 <= self.execute <= self.chunk, "execute", self.execute, f"in [1, chunk = {self.chunk}]")
+        _require(0 <= self.indicator_dropout < 1, "indicator_dropout", self.indicator_dropout, "in [0, 1)")
+        _require(0 <= self.ema < 1, "ema", self.ema, "in [0, 1)")
+        _require(self.guidance >= 0, "guidance", self.guidance, "not negative")
+        _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        check_guidance(self.guidance, self.indicator_dropout)
+
+
+@dataclass(frozen=True)
+class LearningConfig:
+    """All of learning; variants by `dataclasses.replace`."""
+
+    value: ValueConfig = field(default_factory=ValueConfig)
+    """The value function."""
+    labels: LabelConfig = field(default_factory=LabelConfig)
+    """From values to the indicator."""
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    """The policy."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested plain types, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "LearningConfig":
+        """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
+        try:
+            return cls(ValueConfig(**values["value"]), LabelConfig(**values["labels"]), PolicyConfig(**values["policy"]))
+        except (KeyError, TypeError) as error:
+            raise ConfigurationError(f"Not a learning config: {error}.") from error
+
+
+def check_guidance(guidance: float, indicator_dropout: float) -> None:
+    """Raise ConfigurationError for guidance without the unconditional training that it needs."""
+    if guidance != 1.0 and indicator_dropout == 0.0:
+        raise ConfigurationError(
+            f"guidance = {guidance} needs an unconditional branch, but indicator_dropout is 0, so none is trained. "
+            "Use guidance = 1, or an indicator_dropout above 0 (paper: 0.3)."
+        )
+
+
+def _require(condition: bool, name: str, received: object, right: str) -> None:
+    if not condition:
+        raise ConfigurationError(f"{name} must be {right}, received {received!r}.")
+
+
+STANDARD = LearningConfig()
+"""A real experiment on two CPU cores: minutes per fit."""
+
+QUICK = LearningConfig(
+    value=ValueConfig(width=128, steps=300, folds=3),
+    policy=PolicyConfig(width=256, blocks=3, pretrain_steps=4000, sft_steps=1500, fit_steps=2500),
+)
+"""A smoke run of the whole loop: about two minutes of training in all."""

@@ -1,0 +1,90 @@
+"""What a method is: it turns the episodes collected so far into the next policy."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from recap_bench.data.steps import StepData
+from recap_bench.errors import UnknownNameError
+from recap_bench.learning.config import LearningConfig
+
+METHODS: dict[str, str] = {
+    "recap": "recap_bench.learning.recap:Recap",
+    "sft": "recap_bench.baselines.sft:SupervisedFineTuning",
+    "filtered_bc": "recap_bench.baselines.filtered_bc:FilteredBehaviourCloning",
+    "random_labels": "recap_bench.baselines.random_labels:RandomLabels",
+}
+"""Name -> 'module:Class' of every method; loaded on use."""
+
+
+def no_report(stage: str, done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """Everything that one fit of a method may use."""
+
+    steps: StepData
+    """All episodes so far, demonstrations first; for `pretrain` the demonstrations only."""
+    iteration: int
+    """0 for the fit on demonstrations (SFT), k >= 1 after the k-th collection."""
+    horizon: Mapping[str, int]
+    """Task name -> time limit in control steps."""
+    instructions: Mapping[str, str]
+    """Task name -> instruction."""
+    seed: int
+    """Training seed; every stream of the fit is derived from it."""
+    folder: Path
+    """Where checkpoints, labels and logs of this fit go; created if missing."""
+    config: LearningConfig
+    """Sizes, schedules and the options of the method."""
+    pretrained: Path | None = None
+    """What `pretrain` returned; None only while pre-training."""
+    device: str = "cpu"
+    """Torch device."""
+    threads: int = 0
+    """Torch threads; 0 leaves the process's setting."""
+    report: Callable[[str, int, int], None] = no_report
+    """Called with (stage, done, total) as the fit advances."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit leaves behind."""
+
+    policy: Path
+    """Checkpoint folder; `recap_bench.learning.load_policy` opens it."""
+    diagnostics: dict[str, Any]
+    """Numbers that say whether the fit can be trusted; JSON types only, keys documented in `learning.diagnostics`."""
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Name -> overrides for `load_policy`: other ways to run the same checkpoint, for inspection."""
+    warnings: tuple[str, ...] = ()
+    """What should be printed loudly."""
+
+
+class Method(Protocol):
+    """One way to learn from the store; methods share everything but `fit`."""
+
+    name: str
+    """Key in METHODS."""
+    uses_corrections: bool
+    """Whether its collection runs with the intervention gate."""
+    iterates: bool
+    """False if it ends with iteration 0."""
+
+    def pretrain(self, context: FitContext) -> Path:
+        """Fit the networks that every later fit starts from; return their folder."""
+
+    def fit(self, context: FitContext) -> FitResult:
+        """Fit the policy of `context.iteration`."""
+
+
+def make_method(name: str) -> Method:
+    """Return the method called `name`; raise UnknownNameError with the known ones."""
+    if name not in METHODS:
+        raise UnknownNameError("method", name, list(METHODS))
+    module, _, cls = METHODS[name].partition(":")
+    return getattr(importlib.import_module(module), cls)()
