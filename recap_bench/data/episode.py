@@ -18,6 +18,9 @@ ACTOR_CORRECTION = 2
 TRIGGERS = ("none", "no_progress", "hazard", "false_alarm")
 """Why a correction began; `reason` indexes this tuple, 0 outside corrections."""
 
+DIVERGED = "diverged"
+"""Failure mode of an episode whose physics broke down; such episodes never enter a store."""
+
 SOURCES = ("demonstration", "rollout", "evaluation")
 """What an episode was collected for."""
 

@@ -1,0 +1,176 @@
+"""Append-only store of episodes: a folder of shards, each written once and never changed.
+
+    store/
+      store.json             header: task, stages, names of the state entries, format version
+      <group>/<number>/      one shard (see recap_bench.data.shard), e.g. demonstrations/0000
+
+A shard is written into a temporary folder that is renamed at the end, so a killed writer leaves
+no half shard behind. A group names what its shards belong to; a reader takes the groups it wants.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recap_bench.data.episode import DIVERGED, STEP_ARRAYS, Episode
+from recap_bench.data.shard import PACKAGES, SCALARS, Table, read_shard, read_table, write_shard
+from recap_bench.data.steps import StepData, concatenate, starts_of
+from recap_bench.errors import DataError
+
+FORMAT = 1
+"""Version of the layout; readers refuse any other."""
+
+LOADED_ARRAYS = ("agent_pos", "environment_state", "actions", "actor", "reason")
+"""Step arrays that `load` always reads; proposals only on request."""
+
+
+@dataclass(frozen=True)
+class StoreHeader:
+    """What all episodes of a store have in common."""
+
+    task: str
+    """Task name."""
+    stages: tuple[str, ...]
+    """Names of the scored stages, S of them."""
+    state_names: tuple[str, ...]
+    """Names of the entries of `environment_state`, D of them."""
+
+
+class Store:
+    """Episodes on disk; open it with `Store.open`."""
+
+    def __init__(self, path: Path, header: StoreHeader) -> None:
+        self.path = path
+        self.header = header
+
+    @classmethod
+    def open(cls, path: str | Path, header: StoreHeader | None = None) -> "Store":
+        """Open the store at `path`, or create it if `header` is given and nothing is there.
+
+        Raises DataError if there is no store, or one with another header or format.
+        """
+        path = Path(path)
+        file = path / "store.json"
+        if not file.exists():
+            if header is None:
+                raise DataError(f"No episode store at {path}: store.json is missing.")
+            path.mkdir(parents=True, exist_ok=True)
+            write_text_atomically(file, json.dumps({"format": FORMAT, **asdict(header)}, indent=1))
+        found = _read_header(file)
+        if header is not None and found != header:
+            raise DataError(f"Store {path} holds episodes of {found}; the ones to be written are of {header}.")
+        return cls(path, found)
+
+    def append(self, group: str, episodes: Sequence[Episode]) -> Path:
+        """Write `episodes` (at least one) as the next shard of `group` and return its folder."""
+        if not episodes:
+            raise DataError(f"A shard needs at least one episode, received none for group {group!r}.")
+        for episode in episodes:
+            self._check(episode)
+        folder = self.path / group
+        folder.mkdir(exist_ok=True)
+        for leftover in folder.glob(".tmp-*"):
+            shutil.rmtree(leftover)
+        number = 1 + max((int(shard.name) for shard in _shards(folder)), default=-1)
+        temporary = folder / f".tmp-{number:04d}"
+        temporary.mkdir()
+        write_shard(temporary, episodes)
+        return temporary.rename(folder / f"{number:04d}")
+
+    def groups(self) -> list[str]:
+        """Return the names of the groups that have shards, sorted."""
+        return sorted(folder.name for folder in self.path.iterdir() if folder.is_dir() and _shards(folder))
+
+    def seeds(self, group: str) -> set[int]:
+        """Return the environment seeds of the episodes that `group` holds; empty if there is no such group."""
+        return {int(seed) for shard in _shards(self.path / group) for seed in read_table(shard)["seed"]}
+
+    def load(self, groups: Sequence[str] | None = None, proposals: bool = False) -> StepData:
+        """Return the steps of `groups` (None: of all), groups in the given order.
+
+        Within a group episodes are ordered by environment seed, so the result does not depend on the
+        order in which they were collected. Raises DataError, naming the shard, if one is damaged.
+        """
+        names = (*LOADED_ARRAYS, "proposals") if proposals else LOADED_ARRAYS
+        parts = []
+        for group in self.groups() if groups is None else groups:
+            shards = [_steps_of(*read_shard(shard, names)) for shard in _shards(self.path / group)]
+            if not shards:
+                raise DataError(f"Store {self.path} has no group {group!r}. Known: {', '.join(self.groups())}.")
+            steps = concatenate(shards)
+            parts.append(steps.select(np.argsort(steps.seed, kind="stable")))
+        if not parts:
+            raise DataError(f"Store {self.path} is empty.")
+        return concatenate(parts)
+
+    def episodes(self, groups: Sequence[str] | None = None) -> Iterator[Episode]:
+        """Yield the episodes of `groups` (None: of all) one by one, every field, in the order of writing."""
+        for group in self.groups() if groups is None else groups:
+            for shard in _shards(self.path / group):
+                table, arrays = read_shard(shard, STEP_ARRAYS)
+                for row, (start, length) in enumerate(zip(table["start"], table["length"], strict=True)):
+                    yield Episode(
+                        **{name: _plain(table[name][row]) for name in SCALARS},
+                        **{name: array[start : start + length] for name, array in arrays.items()},
+                        stage_times_s=np.array(table["stage_times_s"][row], float),
+                    )
+
+    def versions(self) -> dict[str, set[str]]:
+        """Return, for python and each recorded package, the versions under which episodes were collected."""
+        found: dict[str, set[str]] = {name: set() for name in ("python", *PACKAGES)}
+        for group in self.groups():
+            for shard in _shards(self.path / group):
+                table = read_table(shard)
+                for name, versions in found.items():
+                    versions.update(table[f"version_{name}"].tolist())
+        return found
+
+    def _check(self, episode: Episode) -> None:
+        received = (episode.task, len(episode.stage_times_s), episode.environment_state.shape[1])
+        expected = (self.header.task, len(self.header.stages), len(self.header.state_names))
+        if received != expected:
+            raise DataError(f"Store {self.path} takes episodes of (task, S, D) {expected}, received {received}.")
+        if episode.failure_mode == DIVERGED:
+            raise DataError(f"The diverged episode of seed {episode.seed} must not enter a store.")
+
+
+def write_text_atomically(file: Path, text: str) -> None:
+    """Write `text` to `file` so that a reader sees the old content or the new, never a part."""
+    temporary = file.with_name(f".tmp-{file.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, file)
+
+
+def _read_header(file: Path) -> StoreHeader:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        found = values["format"]
+        header = StoreHeader(values["task"], tuple(values["stages"]), tuple(values["state_names"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"Store header {file} is damaged: {error!r}.") from error
+    if found != FORMAT:
+        raise DataError(f"Store {file.parent} has format {found}; this version reads format {FORMAT}.")
+    return header
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*"), key=lambda shard: int(shard.name))
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _steps_of(table: Table, arrays: dict[str, np.ndarray]) -> StepData:
+    length = table["length"].astype(np.int64)
+    episode = np.repeat(np.arange(len(length)), length)
+    start = starts_of(length)
+    columns: dict[str, np.ndarray] = {name: table[name] for name in ("success", "truncated", "iteration", "seed")}
+    columns.update({name: table[name].astype(str) for name in ("failure_mode", "source", "task")})
+    t = np.arange(len(episode)) - start[episode]
+    return StepData(**{"proposals": None, **arrays}, **columns, episode=episode, t=t, start=start, length=length)  # type: ignore[arg-type]
