@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.tables import stage_table, summary_table
+from recap_bench.reporting.tables import of_task, stage_table, summary_table
 
 # Okabe and Ito's palette, told apart with any colour vision; markers tell the same in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -20,7 +20,7 @@ DPI = 150
 
 def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return throughput (left) and success (right) per iteration with 95 % intervals, one line per method."""
-    summary = summary_table(rows[rows["task"] == task])
+    summary = summary_table(of_task(rows, task))
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     throughput, success = figure.subplots(1, 2)
     _lines(throughput, summary, "throughput_per_hour", "throughput")
@@ -40,7 +40,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
 
 def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
-    stages = stage_table(rows[rows["task"] == task].dropna(axis="columns", how="all"))
+    stages = stage_table(of_task(rows, task))
     methods = list(stages["method"].unique())
     figure = Figure(figsize=(4.8 * len(methods), 3.8), layout="constrained")
     panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]

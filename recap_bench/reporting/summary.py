@@ -10,7 +10,7 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.reporting.statistics import success_interval, throughput_interval, throughput_per_hour
 
 Row = Mapping[str, Any]
-"""One evaluation episode: at least success, failure_mode, time_s [s], seed, and stage_<name>_s [s, nan if unreached]."""
+"""One evaluation episode: at least success, failure_mode, time_s [s], seed, stage_<name>_s [s, nan if unreached]."""
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:

@@ -26,8 +26,18 @@ def read_rows(path: Path) -> pd.DataFrame:
     return rows
 
 
+def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Return the rows of `task`, without the stages that only other tasks have.
+
+    A stage that nobody reached in any task cannot be told from another task's, and stays.
+    """
+    mine = rows["task"] == task
+    foreign = [name for name in rows if rows.loc[mine, name].isna().all() and rows.loc[~mine, name].notna().any()]
+    return rows[mine].drop(columns=foreign)
+
+
 def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one line per task, method and iteration, with 95 % intervals and the throughput relative to iteration 0."""
+    """Return one line per task, method and iteration: 95 % intervals, and the throughput relative to iteration 0."""
     lines = []
     for key, group in _groups(rows):
         measures = summarise(_records(group))
@@ -56,7 +66,8 @@ def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def stage_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the share of episodes that reached each stage, one line per task, method, iteration and stage."""
-    return _long(rows, lambda group: stage_rates(_records(group)), "stage", "rate")
+    tables = [_long(of_task(rows, task), _stage_rates, "stage", "rate") for task in rows["task"].unique()]
+    return pd.concat(tables, ignore_index=True)
 
 
 def failure_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -68,10 +79,10 @@ def markdown(rows: pd.DataFrame) -> str:
     """Return the whole report of a run as Markdown: summary, stages and failure modes of each task."""
     parts = []
     for task in rows["task"].unique():
-        of_task = rows[rows["task"] == task].dropna(axis="columns", how="all")
-        parts += [f"## {task}", _markdown_table(_readable(summary_table(of_task)))]
-        parts += ["Share of episodes that reached each stage:", _wide(stage_table(of_task), "stage", "rate", "{:.0%}")]
-        failures = failure_table(of_task)
+        chosen = of_task(rows, task)
+        parts += [f"## {task}", _markdown_table(_readable(summary_table(chosen)))]
+        parts += ["Share of episodes that reached each stage:", _wide(stage_table(chosen), "stage", "rate", "{:.0%}")]
+        failures = failure_table(chosen)
         if not failures.empty:
             parts += ["Failed episodes by mode:", _wide(failures, "failure_mode", "episodes", "{:.0f}")]
     return "\n\n".join(parts) + "\n"
@@ -93,6 +104,10 @@ def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
 def _groups(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     for values, group in rows.groupby(GROUP, sort=True):
         yield dict(zip(GROUP, values, strict=True)), group
+
+
+def _stage_rates(group: pd.DataFrame) -> dict[str, float]:
+    return stage_rates(_records(group))
 
 
 def _records(group: pd.DataFrame) -> list[dict[Hashable, Any]]:

@@ -1,0 +1,59 @@
+"""The command line `recap-bench`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from recap_bench.commands import collect, doctor, evaluate, listing, replay, report, run, speed
+from recap_bench.errors import RecapBenchError
+
+# Each module has HELP, add_arguments(parser) and execute(args) -> exit code; it imports heavy packages when executed.
+COMMANDS: dict[str, ModuleType] = {
+    "list": listing,
+    "run": run,
+    "collect": collect,
+    "evaluate": evaluate,
+    "report": report,
+    "replay": replay,
+    "speed": speed,
+    "doctor": doctor,
+}
+
+USAGE_ERROR = 2
+"""Exit code of argparse, and of every error that the message explains."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="recap-bench", description="RECAP, the training loop of pi*0.6 (arXiv 2511.14759), in simulation."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(execute=module.execute)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code. Errors that have an explanation print it on one line."""
+    args = build_parser().parse_args(arguments)
+    try:
+        return int(args.execute(args))
+    except RecapBenchError as error:
+        print(f"recap-bench {args.command}: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        print(f"\nrecap-bench {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.reporting import plots, tables
+from recap_bench.reporting.summary import summarise
+from recap_bench.reporting.video import write_video
+
+
+def row(iteration: int, episode: int, success: bool, time_s: float, **more: object) -> dict:
+    return {
+        "run": "test",
+        "task": "Espresso-v0",
+        "method": "recap",
+        "seed": 0,
+        "iteration": iteration,
+        "episode": episode,
+        "env_seed": 100 + episode,
+        "success": success,
+        "failure_mode": "none" if success else "time_out",
+        "time_s": time_s,
+        "stage_pick_s": 1.0,
+        "stage_serve_s": time_s if success else np.nan,
+        **more,
+    }
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    start = [row(0, episode, episode % 2 == 0, 100.0) for episode in range(20)]
+    better = [row(1, episode, episode % 2 == 0, 50.0) for episode in range(20)]
+    return pd.DataFrame(start + better)
+
+
+def test_summary_counts_every_attempt(rows: pd.DataFrame) -> None:
+    measures = summarise(rows[rows["iteration"] == 0].to_dict("records"))
+    assert measures["success_rate"] == 0.5
+    assert measures["throughput_per_hour"] == pytest.approx(18.0)
+    assert measures["mean_success_time_s"] == 100.0
+    assert measures["failure_modes"] == {"time_out": 10}
+    assert measures["stages"] == {"pick": 1.0, "serve": 0.5}
+
+
+def test_summary_without_success_has_no_mean_time() -> None:
+    measures = summarise([row(0, 0, False, 10.0)])
+    assert measures["mean_success_time_s"] is None
+    assert measures["throughput_ci95"][1] > 0
+
+
+def test_summary_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="at least one episode"):
+        summarise([])
+
+
+def test_summary_table_compares_the_same_episodes_with_iteration_zero(rows: pd.DataFrame) -> None:
+    summary = tables.summary_table(rows).set_index("iteration")
+    assert summary.loc[1, "throughput_ratio"] == pytest.approx(2.0)
+    assert summary.loc[1, "throughput_ratio_low"] == pytest.approx(2.0)
+    assert np.isnan(summary.loc[0, "throughput_ratio"])
+
+
+def test_a_stage_that_nobody_reached_is_still_listed(rows: pd.DataFrame) -> None:
+    rows["stage_serve_s"] = np.nan
+    stages = tables.stage_table(rows)
+    assert set(stages["stage"]) == {"pick", "serve"}
+    assert (stages[stages["stage"] == "serve"]["rate"] == 0).all()
+    assert "| serve |" in tables.markdown(rows)
+
+
+def test_written_tables_read_back(rows: pd.DataFrame, tmp_path: Path) -> None:
+    written = tables.write_tables(rows, tmp_path)
+    assert [path.name for path in written] == ["summary.csv", "stages.csv", "failure_modes.csv", "summary.md"]
+    assert pd.read_csv(written[0])["successes"].tolist() == [10, 10]
+    assert "50.0% [29.9%, 70.1%]" in written[3].read_text()
+
+
+def test_missing_and_empty_rows_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No evaluation rows"):
+        tables.read_rows(tmp_path / "evaluation.csv")
+
+
+@pytest.mark.parametrize("success", [True, False])
+def test_figures_are_drawn_for_all_and_for_no_success(rows: pd.DataFrame, tmp_path: Path, success: bool) -> None:
+    rows["success"] = success
+    for path in plots.write_figures(rows, tmp_path):
+        height, width, _ = imread(path).shape
+        assert width > height > 300
+
+
+def test_a_film_has_the_frames_that_it_was_given(tmp_path: Path) -> None:
+    import imageio.v2 as imageio
+
+    frames = (np.full((65, 81, 3), 4 * index, np.uint8) for index in range(50))
+    path = write_video(tmp_path / "film.mp4", frames, frames_per_second=50)
+    with imageio.get_reader(path) as reader:
+        assert reader.count_frames() == 50
+        assert reader.get_data(0).shape == (64, 80, 3)
+
+
+def test_a_film_without_frames_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="at least one frame"):
+        write_video(tmp_path / "film.mp4", [])
+    assert not (tmp_path / "film.mp4").exists()
