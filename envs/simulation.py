@@ -33,9 +33,43 @@ class Simulation:
         self.batch.step(ids, nstep=self.substeps, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
 
     def forward(self, ids: np.ndarray | None = None) -> None:
-        """Recompute all derived fields from the state."""
+        """Recompute all derived fields from the state; this renews the warm start, too."""
         self.batch.forward(ids)
 
     def reset(self, ids: np.ndarray) -> None:
-        """Put the simulations `ids` back to the model's defaults, warm start included."""
+        """Put the simulations `ids` back to the model's defaults: state, warm start and expanded fields."""
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        for name in self._expanded_names():
+            self.batch.expand(name)[ids] = self._model_value(name)
+
+    def model_fields(self, i: int) -> dict[str, np.ndarray]:
+        """Return copies of the model fields in which simulation `i` differs from the model."""
+        rows = {name: self.batch.expanded(name)[i] for name in self._expanded_names()}
+        return {name: row.copy() for name, row in rows.items() if not np.array_equal(row, self._model_value(name))}
+
+    def set_model_fields(self, i: int, fields: dict[str, np.ndarray]) -> None:
+        """Give simulation `i` the values of `fields`, and the model's in every other field."""
+        for name in {*self._expanded_names(), *fields}:
+            self.batch.expand(name)[i] = fields.get(name, self._model_value(name))
+
+    def derived_fields(self, i: int) -> dict[str, np.ndarray]:
+        """Return copies of the bound derived fields of simulation `i`, as its last call left them."""
+        return {name: rows[i].copy() for name, rows in self._bound().items()}
+
+    def set_derived_fields(self, i: int, fields: dict[str, np.ndarray]) -> None:
+        """Write derived fields back, where forward() would change the warm start and lose contact forces."""
+        for name, rows in self._bound().items():
+            rows.flags.writeable = True
+            rows[i] = fields[name]
+            rows.flags.writeable = False
+
+    def _bound(self) -> dict[str, np.ndarray]:
+        return self.batch._bound  # the only list of what has been bound
+
+    def _expanded_names(self) -> list[str]:
+        """Names of the per-simulation model fields; set_const() adds some beside expand()."""
+        return [name for name in sorted(mujoco.batch.MODEL_FIELDS) if self.batch.expanded(name) is not None]
+
+    def _model_value(self, name: str) -> Any:
+        owner, _, field = name.rpartition(".")
+        return getattr(self.model.opt if owner else self.model, field)

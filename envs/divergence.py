@@ -1,0 +1,113 @@
+"""Physics that breaks down: noticed after each step, kept to its own slot, and written down for a replay."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import mujoco.batch
+import numpy as np
+
+from recap_bench.envs.rig import ACTION_DIM
+from recap_bench.envs.simulation import Simulation
+from recap_bench.envs.snapshot import Snapshot
+
+SPEED_LIMIT = 300.0
+"""Largest believable joint or free-body velocity [rad/s or m/s]; a broken contact gives thousands."""
+
+
+def step_guarded(simulation: Simulation, ids: np.ndarray) -> tuple[np.ndarray, str]:
+    """Step the simulations `ids`; return which of them broke down, (k,) bool, and why.
+
+    Broken: MuJoCo raised an error or a warning, a number of the state is not finite, or a
+    velocity is beyond SPEED_LIMIT. The other simulations are unaffected.
+    """
+    batch = simulation.batch
+    reason = ""
+    try:
+        simulation.step(ids)
+        broken = np.zeros(len(ids), bool)
+    except mujoco.batch.SimulationError as error:
+        broken = np.isin(ids, error.ids)
+        reason = str(error)
+    warned = batch.warning[ids, :, 1]
+    sound = np.isfinite(batch.state[ids]).all(1) & (np.abs(batch.qvel[ids]) <= SPEED_LIMIT).all(1)
+    broken |= ~sound | warned.any(1)
+    if broken.any():
+        reason = reason or _describe(warned, sound)
+    return broken, reason
+
+
+def _describe(warned: np.ndarray, sound: np.ndarray) -> str:
+    names = [mujoco.mjtWarning(kind).name for kind in np.flatnonzero(warned.any(0))]
+    if names:
+        return f"MuJoCo warned: {', '.join(names)}"
+    return f"state not finite or faster than {SPEED_LIMIT:g}" if not sound.all() else ""
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A diverged episode: restore `start`, apply `actions`, and it diverges again at the last one."""
+
+    task: str
+    randomization: str
+    reason: str
+    start: Snapshot
+    """The first state of the episode, or the state restored last."""
+    actions: np.ndarray
+    """Actions since `start`, (T, 14) float32."""
+
+    def save(self, folder: Path) -> Path:
+        """Write the dump into `folder`, a file per seed and step; return the path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        step = self.start.step + len(self.actions)
+        path = folder / f"{self.task}-seed{self.start.seed}-step{step}.npz"
+        header = {
+            "task": self.task,
+            "randomization": self.randomization,
+            "reason": self.reason,
+            "mujoco": mujoco.__version__,
+        }
+        start = {f"start/{name}": value for name, value in self.start.to_arrays().items()}
+        np.savez_compressed(path, header=json.dumps(header), actions=self.actions, **start)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> "Dump":
+        """Read a dump."""
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(str(arrays["header"]))
+        start = {name.removeprefix("start/"): value for name, value in arrays.items() if name.startswith("start/")}
+        return cls(
+            task=header["task"],
+            randomization=header["randomization"],
+            reason=header["reason"],
+            start=Snapshot.from_arrays(start),
+            actions=arrays["actions"],
+        )
+
+
+class Recorder:
+    """Remembers what a dump needs of every running episode: its start and its actions."""
+
+    def __init__(self, n: int, max_steps: int) -> None:
+        self._starts: list[Snapshot | None] = [None] * n
+        self._actions = np.zeros((n, max_steps, ACTION_DIM), np.float32)
+        self._count = np.zeros(n, np.int64)
+
+    def begin(self, i: int, start: Snapshot) -> None:
+        """Let the record of simulation `i` begin at `start`."""
+        self._starts[i] = start
+        self._count[i] = 0
+
+    def record(self, ids: np.ndarray, actions: np.ndarray) -> None:
+        """Note the next actions, (k, 14), of the simulations `ids`."""
+        self._actions[ids, self._count[ids]] = actions
+        self._count[ids] += 1
+
+    def episode(self, i: int) -> tuple[Snapshot, np.ndarray]:
+        """Return the start and the actions since, (T, 14), of simulation `i`."""
+        start = self._starts[i]
+        assert start is not None, "an episode is recorded from its start"
+        return start, self._actions[i, : self._count[i]].copy()
