@@ -48,6 +48,7 @@ def _line(row: dict[str, Any]) -> str:
     rate, per_thread = row["control_steps_per_s"], row["control_steps_per_s"] / row["threads"]
     return (
         f"{row['task']}  {row['num_envs']} envs  {row['threads']} threads  {row['mode']}: "
-        f"{rate:.0f} control steps/s ({per_thread:.0f} per thread), bare physics {row['bare_physics_steps_per_s']:.0f}/s, "
+        f"{rate:.0f} control steps/s ({per_thread:.0f} per thread), "
+        f"bare physics {row['bare_physics_steps_per_s']:.0f}/s, "
         f"ratio {row['ratio']:.3f}, {row['realtime_factor']:.1f} x real time"
     )
