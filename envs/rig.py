@@ -10,7 +10,7 @@ from recap_bench.envs.simulation import Simulation
 
 SIDES = ("left", "right")
 """Order of the arms in actions and observations (the pi family's order)."""
-ARM_BASES_M = {"left": np.array([-0.05, 0.25, 0.0]), "right": np.array([-0.05, -0.25, 0.0])}
+ARM_BASES_M = {"left": np.array([-0.12, 0.25, 0.0]), "right": np.array([-0.12, -0.25, 0.0])}
 """Where the arms stand: 0.5 m apart, so that both reach the middle of the table."""
 JOINTS = ("yaw", "shoulder_pitch", "elbow_pitch", "wrist_roll", "wrist_pitch", "hand_roll")
 JAW_OPENING_M = 0.09
@@ -86,6 +86,15 @@ class Rig:
         """Return grasp points (k, 2, 3) [m] and hand rotations (k, 2, 3, 3) in the world."""
         index = ids[:, None], self.site_index
         return self._site_xpos[index], self._site_xmat[index].reshape(len(ids), 2, 3, 3)
+
+    def jaw_openings(self, ids: np.ndarray) -> np.ndarray:
+        """Return the jaw openings, left then right, (k, 2) in [0, 1]."""
+        arms = self._qpos[ids[:, None, None], self.qpos_index[:, 6:]]
+        return arms.sum(axis=2) / JAW_OPENING_M
+
+    def targets(self, ids: np.ndarray) -> np.ndarray:
+        """Return the commanded positions, (k, 14), in the order of the action."""
+        return self._ctrl[ids[:, None], self.actuator_index] / self._ctrl_scale
 
 
 def solve_hands(position: np.ndarray, rotation: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,142 @@
+"""Making a double espresso: the paper's cafe task (section 5 of its task list) on the bimanual rig."""
+
+from collections.abc import Sequence
+
+import mujoco
+import numpy as np
+
+from recap_bench.envs import rig as rig_module
+from recap_bench.envs.espresso import observation, processes, verdict
+from recap_bench.envs.espresso import parameters as p
+from recap_bench.envs.espresso.processes import PROCESS_NAMES, Brew, Fixtures
+from recap_bench.envs.espresso.start import StartStates
+from recap_bench.envs.espresso.visuals import Visuals
+from recap_bench.envs.espresso.world import World, WorldReader
+from recap_bench.envs.rig import Rig
+from recap_bench.envs.simulation import Simulation
+from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Oracle, Task, TaskSpec
+
+PROFICIENT_TIME_S = 20.0
+PAPER_TIME_LIMIT_S = 200.0
+PAPER_PROFICIENT_TIME_S = 130.0
+
+EPISODE_NAMES = ("dose_rate_g_s", "cup_radius_m", "mat_x", "mat_y")
+
+
+class EspressoTask(Task):
+    """Pick the portafilter, grind, tamp, lock it in, bring the cup, extract a full shot, serve the cup."""
+
+    spec = TaskSpec(
+        name="Espresso-v0",
+        instruction="make a double espresso and serve it",
+        stages=verdict.STAGES,
+        failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
+        proficient_time_s=PROFICIENT_TIME_S,
+        time_limit_s=round(PROFICIENT_TIME_S * PAPER_TIME_LIMIT_S / PAPER_PROFICIENT_TIME_S, 1),
+        paper_time_limit_s=PAPER_TIME_LIMIT_S,
+        paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
+        state_names=observation.STATE_NAMES,
+    )
+    action_low = rig_module.ACTION_LOW
+    action_high = rig_module.ACTION_HIGH
+
+    def __init__(self, simulation: Simulation, randomization: str) -> None:
+        super().__init__(simulation, randomization)
+        model, n = simulation.model, simulation.n
+        self.rig = Rig(simulation)
+        self.reader = WorldReader(simulation, self.rig)
+        self.start = StartStates(simulation, self.rig, randomization)
+        self.process = {name: np.zeros(n) for name in (*PROCESS_NAMES, *EPISODE_NAMES)}
+        self.points = self._fixed_points(model)
+        self.visuals = Visuals(model, self.start.field)
+        self._eq_active = simulation.batch.eq_active
+        self._equalities = [model.equality(name).id for name in ("bayonet", "latch")]
+
+    @classmethod
+    def build_model(cls) -> mujoco.MjModel:
+        return rig_module.build_scene(rig_module.load_spec("espresso", "cafe.xml")).compile()
+
+    def _fixed_points(self, model: mujoco.MjModel) -> dict[str, np.ndarray]:
+        """World positions at rest of the sites that do not move, and of the moving ones at rest."""
+        data = mujoco.MjData(model)
+        mujoco.mj_forward(model, data)
+        sites = {"chute": "chute", "tamper_axis": "tamper_axis", "seat": "seat", "knob": "tamper_knob", "button": "button"}
+        points = {name: data.site(site).xpos.copy() for name, site in sites.items()}
+        points["tray"] = data.site("tray_centre").xpos.copy()
+        points["seat_rotation"] = data.site("seat").xmat.reshape(3, 3).copy()
+        points["chute_drop"] = np.array([0.0, 0.0, 0.08])
+        return points
+
+    def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+        for values in self.process.values():
+            values[ids] = 0.0
+        for i, rng in zip(ids, rngs, strict=True):
+            for name, value in self.start.write(int(i), rng).items():
+                self.process[name][i] = value
+        self.simulation.batch.set_const(ids)
+        self.success[ids] = False
+        self.failure[ids] = 0
+        self.stages[ids] = False
+
+    def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
+        self.rig.apply(ids, actions)
+
+    def brew(self, ids: np.ndarray) -> Brew:
+        """Return copies of the process state of `ids`."""
+        return Brew(**{name: self.process[name][ids] for name in PROCESS_NAMES})
+
+    def fixtures(self, ids: np.ndarray) -> Fixtures:
+        """Return the fixed points and the episodes' parameters of `ids`."""
+        points, process = self.points, self.process
+        return Fixtures(
+            chute=points["chute"],
+            tamper_axis=points["tamper_axis"],
+            seat=points["seat"],
+            seat_rotation=points["seat_rotation"],
+            dose_rate_g_s=process["dose_rate_g_s"][ids],
+            cup_radius_m=process["cup_radius_m"][ids],
+            mat=np.stack([process["mat_x"][ids], process["mat_y"][ids]], axis=1),
+        )
+
+    def advance(self, ids: np.ndarray) -> None:
+        world, brew, fixtures = self.reader.read(ids), self.brew(ids), self.fixtures(ids)
+        gripped = verdict.handle_gripped(world, self.rig.jaw_openings(ids))
+        processes.grind(brew, world, fixtures)
+        processes.tamp(brew, world, fixtures)
+        processes.turn_bayonet(brew, world, fixtures, gripped)
+        processes.extract(brew, world, fixtures)
+        processes.slosh(brew, world, fixtures)
+        processes.serve(brew, world, fixtures)
+        for name in PROCESS_NAMES:
+            self.process[name][ids] = getattr(brew, name)
+        self._eq_active[ids, self._equalities[0]] = brew.engaged
+        self._eq_active[ids, self._equalities[1]] = brew.locked
+        stages = self.stages[ids] | verdict.stages_reached(world, brew, fixtures)
+        failure = verdict.failure(world, brew, stages)
+        self.stages[ids] = stages
+        self.failure[ids] = failure
+        self.success[ids] = stages.all(axis=1) & (failure == 0)
+
+    def agent_pos(self, ids: np.ndarray) -> np.ndarray:
+        return self.rig.agent_pos(ids)
+
+    def world(self, ids: np.ndarray) -> World:
+        """Return the measured world of `ids`; privileged."""
+        return self.reader.read(ids)
+
+    def environment_state(self, ids: np.ndarray) -> np.ndarray:
+        return observation.environment_state(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.points)
+
+    def progress(self, ids: np.ndarray) -> np.ndarray:
+        return verdict.progress(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.stages[ids])
+
+    def hazards(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        return verdict.hazards(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.stages[ids])
+
+    def make_oracle(self) -> Oracle:
+        from recap_bench.envs.espresso.oracle import EspressoOracle
+
+        return EspressoOracle(self)
+
+    def refresh_visuals(self, ids: np.ndarray) -> None:
+        self.visuals.write(ids, self.brew(ids), self.fixtures(ids))
