@@ -31,7 +31,7 @@ class GateConfig:
     profile: str = "skilled"
     """Name of the operator profile (skill, noise) that corrects."""
     max_correction_s: float = 15.0
-    """A correction ends after this time at the latest [s], > 0; earlier when the next stage is done and no hazard left."""
+    """A correction ends after this time [s], > 0, or earlier: when the next stage is done and no hazard is left."""
     episode_budget_s: float = 45.0
     """Correction time available per episode [s], >= 0."""
 

@@ -16,7 +16,7 @@ from recap_bench.loop.intervention import GateConfig, InterventionGate, Scene
 from recap_bench.policy import Policy
 
 if TYPE_CHECKING:
-    from recap_bench.envs.env import TaskVectorEnv
+    from recap_bench.envs.vector_env import TaskVectorEnv
 
 
 @dataclass(frozen=True)

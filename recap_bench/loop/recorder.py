@@ -10,7 +10,7 @@ from recap_bench.data.episode import Episode
 from recap_bench.loop.pilots import Decision
 
 if TYPE_CHECKING:
-    from recap_bench.envs.env import TaskVectorEnv
+    from recap_bench.envs.vector_env import TaskVectorEnv
 
 
 @dataclass(frozen=True)

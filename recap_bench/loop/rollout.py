@@ -13,7 +13,7 @@ from recap_bench.loop.pilots import Controllers, make_pilot
 from recap_bench.loop.recorder import Origin, Recorder
 
 if TYPE_CHECKING:
-    from recap_bench.envs.env import TaskVectorEnv
+    from recap_bench.envs.vector_env import TaskVectorEnv
 
 
 def collect(env: "TaskVectorEnv", controllers: Controllers, seeds: Sequence[int], origin: Origin) -> Iterator[Episode]:
@@ -24,10 +24,9 @@ def collect(env: "TaskVectorEnv", controllers: Controllers, seeds: Sequence[int]
     to the rounding of a policy at different batch sizes). Diverged episodes are yielded too.
     Raises ConfigurationError unless `env` uses AutoresetMode.DISABLED.
     """
-    if env.metadata.get("autoreset_mode") is not AutoresetMode.DISABLED:
-        raise ConfigurationError(
-            f"A rollout needs an environment with AutoresetMode.DISABLED, received {env.metadata.get('autoreset_mode')}."
-        )
+    mode = env.metadata.get("autoreset_mode")
+    if mode is not AutoresetMode.DISABLED:
+        raise ConfigurationError(f"A rollout needs an environment with AutoresetMode.DISABLED, received {mode}.")
     rollout = _Rollout(env, controllers, origin)
     waiting = list(reversed(seeds))
     rollout.begin(np.arange(env.num_envs)[: len(waiting)], waiting)
@@ -56,6 +55,9 @@ class _Rollout:
         seeds = [waiting.pop() for _ in slots]
         slot_seeds: list[int | None] = [None] * self._env.num_envs
         mask = np.zeros(self._env.num_envs, bool)
+        for slot, stream in enumerate(self._env.np_random):
+            if stream is None:  # it cannot be stepped before a first reset; without an episode it just runs along
+                slot_seeds[slot], mask[slot] = seeds[0], True
         for slot, seed in zip(slots, seeds, strict=True):
             slot_seeds[slot], mask[slot] = seed, True
         self._observation, info = self._env.reset(seed=slot_seeds, options={"reset_mask": mask})

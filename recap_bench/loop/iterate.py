@@ -1,0 +1,87 @@
+"""The loop: demonstrations, pre-training, fit, evaluation; then collect, fit and evaluate, K times.
+
+For each task and seed: demonstrations -> pre-training -> fit on demonstrations (SFT, iteration 0, shared by
+all methods) -> evaluation; then for each method and k = 1..K: rollouts of its policy k-1, some of them
+watched by an operator who corrects -> fit -> evaluation on the same fresh seeds -> check of the condition.
+"""
+
+import json
+import time
+from typing import Any
+
+from recap_bench.config import RunConfig
+from recap_bench.data.store import write_text_atomically
+from recap_bench.loop import plan
+from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
+from recap_bench.loop.phases import Parts, Phases
+from recap_bench.loop.plan import Phase
+from recap_bench.loop.run_folder import RunFolder, write_rows
+from recap_bench.reporting.summary import summarise
+
+
+def run(config: RunConfig, observe: Observer = ignore, parts: Parts = Parts()) -> list[dict[str, Any]]:
+    """Run `config` in its folder, or finish what is left of it, and return the summary.
+
+    The summary has one entry per task, method and iteration, over all seeds; it is also written to
+    summary.json after every evaluation. Raises ConfigurationError if another process works in the
+    folder or if it holds another run.
+    """
+    folder = RunFolder(config.out)
+    with folder.locked():
+        folder.adopt(config)
+        return _run_all(config, folder, parts, _logging(folder, observe))
+
+
+def _run_all(config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer) -> list[dict[str, Any]]:
+    phases = Phases(config, folder, parts, observe)
+    planned = plan.make_plan(config, [phases.methods[name] for name in config.methods])
+    observe(RunPlanned(planned))
+    try:
+        for phase in planned:
+            _run_phase(phase, phases, folder, observe)
+            if phase.name == plan.EVALUATION:
+                summary = _aggregate(planned, folder)
+    finally:
+        phases.close()
+    return summary
+
+
+def _run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observer) -> None:
+    found = folder.result(phase)
+    if found is not None:
+        observe(PhaseFinished(phase, found, seconds=0.0, resumed=True))
+        return
+    observe(PhaseStarted(phase))
+    started = time.monotonic()
+    result = phases.run(phase)
+    folder.finish(phase, result)
+    observe(PhaseFinished(phase, result, time.monotonic() - started, resumed=False))
+
+
+def _aggregate(planned: tuple[Phase, ...], folder: RunFolder) -> list[dict[str, Any]]:
+    """Write rows.csv and summary.json from the evaluations finished so far and return the summary."""
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for phase in planned:
+        result = folder.result(phase) if phase.name == plan.EVALUATION else None
+        if result is not None:
+            groups.setdefault((phase.task, phase.method, phase.iteration), []).extend(result["rows"])
+    summary = [
+        {"task": task, "method": method, "iteration": iteration, **summarise(rows)}
+        for (task, method, iteration), rows in groups.items()
+    ]
+    write_rows(folder.path / "rows.csv", [row for rows in groups.values() for row in rows])
+    write_text_atomically(folder.path / "summary.json", json.dumps(summary, indent=1))
+    return summary
+
+
+def _logging(folder: RunFolder, observe: Observer) -> Observer:
+    """Return an observer that also writes finished phases and warnings to the run's log."""
+
+    def observe_and_log(event: Event) -> None:
+        if isinstance(event, PhaseFinished) and not event.resumed:
+            folder.log(time=time.time(), phase=event.phase.title, seconds=round(event.seconds, 2))
+        elif isinstance(event, Warned):
+            folder.log(time=time.time(), phase=event.phase.title, warning=event.message)
+        observe(event)
+
+    return observe_and_log

@@ -1,0 +1,182 @@
+"""What each phase of a run does; phases talk to each other through the run folder only."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gymnasium.vector import AutoresetMode
+
+from recap_bench import method as methods
+from recap_bench.config import RunConfig
+from recap_bench.data.store import Store
+from recap_bench.errors import DataError
+from recap_bench.learning import load_policy
+from recap_bench.loop import plan
+from recap_bench.loop.collect import Assignment, collect_into, store_header
+from recap_bench.loop.evaluate import EvaluationResult, Labels, evaluate
+from recap_bench.loop.events import Observer, PhaseAdvanced, Warned
+from recap_bench.loop.pilots import Controllers
+from recap_bench.loop.plan import Phase
+from recap_bench.loop.recorder import Origin
+from recap_bench.loop.run_folder import RunFolder, write_rows
+from recap_bench.method import FitContext, Method
+from recap_bench.policy import Policy
+
+if TYPE_CHECKING:
+    from recap_bench.envs.vector_env import TaskVectorEnv
+
+
+def make_env(config: RunConfig, task: str, dumps: Path) -> "TaskVectorEnv":
+    """Return the simulations of `task` for rollouts; diverged episodes are dumped into `dumps`."""
+    from recap_bench.envs import make_vec
+
+    return make_vec(
+        task,
+        num_envs=config.num_envs,
+        threads=config.threads,
+        randomization=config.randomization,
+        autoreset_mode=AutoresetMode.DISABLED,
+        dump_dir=dumps,
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop is run with; tests put small ones in."""
+
+    make_env: Callable[[RunConfig, str, Path], "TaskVectorEnv"] = make_env
+    """(config, task, folder for dumps) -> simulations."""
+    make_method: Callable[[str], Method] = methods.make_method
+    """Name -> method."""
+    load_policy: Callable[..., Policy] = load_policy
+    """(checkpoint folder, **overrides) -> policy."""
+
+
+class Phases:
+    """The phases of one run of `config` in `folder`."""
+
+    def __init__(self, config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer) -> None:
+        self.config, self._folder, self._parts, self._observe = config, folder, parts, observe
+        self.methods = {name: parts.make_method(name) for name in (plan.FOUNDATION, *config.methods)}
+        """Every method of the run by name."""
+        self._envs: dict[str, TaskVectorEnv] = {}
+
+    def close(self) -> None:
+        """Close all simulations."""
+        for env in self._envs.values():
+            env.close()
+
+    def run(self, phase: Phase) -> dict[str, Any]:
+        """Do the work of `phase` and return its result, in JSON types."""
+        work = {
+            plan.DEMONSTRATIONS: self._demonstrate,
+            plan.PRETRAIN: self._pretrain,
+            plan.FIT: self._fit,
+            plan.EVALUATION: self._evaluate,
+            plan.CHECK: self._check,
+            **dict.fromkeys(plan.COLLECTIONS, self._collect),
+        }
+        return work[phase.name](phase)
+
+    def _demonstrate(self, phase: Phase) -> dict[str, Any]:
+        controllers = Controllers(profiles=self.config.profile_mix)
+        return self._collect_into(phase, controllers, self.config.demonstrations, "demonstration")
+
+    def _collect(self, phase: Phase) -> dict[str, Any]:
+        policy = self._policy(plan.behaviour(phase))
+        controllers = Controllers(policy)
+        if phase.name == plan.CORRECTED:
+            controllers = Controllers(policy, {}, self.config.gate, self.config.correction_budget_s)
+        return self._collect_into(phase, controllers, plan.collection_size(self.config, phase.name), "rollout")
+
+    def _collect_into(self, phase: Phase, controllers: Controllers, count: int, source: str) -> dict[str, Any]:
+        origin = Origin(phase.seed, source, phase.iteration)
+        seeds = plan.environment_seeds(phase, count)
+        assignment = Assignment(phase.group, seeds, origin, self.config.shard_episodes)
+        env = self._env(phase.task)
+        summary = collect_into(self._store(phase), env, controllers, assignment, self._reporter(phase))
+        if summary.diverged_seeds:
+            self._observe(Warned(phase, f"physics diverged and was left out for seeds {summary.diverged_seeds}"))
+        return summary.to_dict()
+
+    def _pretrain(self, phase: Phase) -> dict[str, Any]:
+        context = self._context(phase, [plan.DEMONSTRATIONS], self._folder.folder(phase) / "pretrained", None)
+        path = self.methods[phase.method].pretrain(context)
+        return {"pretrained": self._folder.relative(path)}
+
+    def _fit(self, phase: Phase) -> dict[str, Any]:
+        method = self.methods[phase.method]
+        start = self._needed(Phase(phase.task, phase.seed, plan.FOUNDATION, 0, plan.PRETRAIN))["pretrained"]
+        groups = plan.data_groups(self.config, method, phase)
+        result = method.fit(self._context(phase, groups, self._folder.folder(phase), self._folder.path / start))
+        for message in result.warnings:
+            self._observe(Warned(phase, message))
+        return {
+            "policy": self._folder.relative(result.policy),
+            "variants": result.variants,
+            "diagnostics": result.diagnostics,
+            "warnings": list(result.warnings),
+        }
+
+    def _evaluate(self, phase: Phase) -> dict[str, Any]:
+        result = self._evaluation(phase, self.config.evaluation_episodes, {})
+        write_rows(self._folder.folder(phase) / "evaluation.csv", result.rows)
+        return result.to_dict()
+
+    def _check(self, phase: Phase) -> dict[str, Any]:
+        """Evaluate the policy as it is ('positive') and each variant on the same few seeds; {} without variants."""
+        variants = self._needed(_fit_of(phase))["variants"]
+        results = {}
+        for name, overrides in {"positive": {}, **variants}.items() if variants else ():
+            result = self._evaluation(phase, self.config.check_episodes, overrides).to_dict()
+            results[name] = {key: value for key, value in result.items() if key != "rows"}
+        return results
+
+    def _evaluation(self, phase: Phase, episodes: int, overrides: Mapping[str, Any]) -> EvaluationResult:
+        controllers = Controllers(self._policy(_fit_of(phase), **overrides))
+        labels = Labels(phase.method, self._folder.path.name, phase.seed, phase.iteration)
+        seeds = plan.environment_seeds(phase, episodes)
+        return evaluate(self._env(phase.task), controllers, seeds, labels, self._reporter(phase))
+
+    def _policy(self, fit: Phase, **overrides: Any) -> Policy:
+        return self._parts.load_policy(self._folder.path / self._needed(fit)["policy"], **overrides)
+
+    def _context(self, phase: Phase, groups: list[str], folder: Path, pretrained: Path | None) -> FitContext:
+        spec = self._env(phase.task).spec_of_task
+        folder.mkdir(parents=True, exist_ok=True)
+        return FitContext(
+            steps=self._store(phase).load(groups),
+            iteration=phase.iteration,
+            horizon={spec.name: spec.max_episode_steps},
+            instructions={spec.name: spec.instruction},
+            seed=phase.seed,
+            folder=folder,
+            config=self.config.learning,
+            pretrained=pretrained,
+            device=self.config.device,
+            threads=self.config.threads,
+            report=lambda stage, done, total: self._observe(PhaseAdvanced(phase, stage, done, total)),
+        )
+
+    def _needed(self, phase: Phase) -> dict[str, Any]:
+        result = self._folder.result(phase)
+        if result is None:
+            raise DataError(f"{phase.title} has no result in {self._folder.folder(phase)}, but a later phase needs it.")
+        return result
+
+    def _store(self, phase: Phase) -> Store:
+        header = store_header(self._env(phase.task).spec_of_task)
+        return Store.open(self._folder.seed_folder(phase) / "store", header)
+
+    def _env(self, task: str) -> "TaskVectorEnv":
+        if task not in self._envs:
+            self._envs[task] = self._parts.make_env(self.config, task, self._folder.path / task / "diverged")
+        return self._envs[task]
+
+    def _reporter(self, phase: Phase) -> Callable[[int, int, dict[str, float]], None]:
+        return lambda done, total, partial: self._observe(PhaseAdvanced(phase, "episodes", done, total, partial))
+
+
+def _fit_of(phase: Phase) -> Phase:
+    return Phase(phase.task, phase.seed, phase.method, phase.iteration, plan.FIT)

@@ -1,0 +1,151 @@
+"""The folder of one run: who may write, what is finished, and where everything lies.
+
+    run/
+      lock                          held while a process works in the folder
+      config.json                   resolved config, package versions, git commit
+      log.jsonl                     one line per finished phase or warning
+      rows.csv                      one row per evaluation episode of the whole run
+      summary.json                  measures per task, method and iteration, over all seeds so far
+      <task>/seed<k>/
+        store/                      episodes of all methods (see recap_bench.data.store); groups are
+                                    demonstrations and <method>-<iteration>-<autonomous|corrected|uncorrected>
+        methods/sft/iteration0/     what all methods share: demonstrations.json, pretrain.json, pretrained/,
+                                    fit.json, policy checkpoint, evaluation.json, evaluation.csv
+        methods/<method>/iteration<i>/
+          autonomous.json           summary of each collection (in the collector's folder: the first round is
+                                    flown by sft's policy, so it lies in methods/sft/iteration1)
+          fit.json                  checkpoint of the policy, its variants, diagnostics
+          ...                       whatever the fit writes: checkpoints, labels, logs
+          evaluation.json           summary of the evaluation
+          evaluation.csv            one row per episode
+          check.json                positive, unconditional and negative condition of the same policy
+
+A phase's JSON file is written atomically when the phase is finished and marks it as such: a rerun in
+the same folder skips every phase that has one.
+"""
+
+import csv
+import fcntl
+import io
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from recap_bench.config import NOT_COMPARED, RunConfig
+from recap_bench.data.shard import package_versions
+from recap_bench.data.store import write_text_atomically
+from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.loop.plan import Phase
+
+
+class RunFolder:
+    """Paths, results and the log of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; raise ConfigurationError if another process does. A killed holder lets go by dying."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(f"Another run is working in {self.path}; give this one another --out.") from None
+            yield
+
+    def adopt(self, config: RunConfig) -> None:
+        """Write config.json, or check that the one found describes the same run.
+
+        Raises ConfigurationError that names every difference.
+        """
+        file = self.path / "config.json"
+        wanted = {"config": config.to_dict(), "versions": package_versions(), "commit": git_commit()}
+        wanted = json.loads(json.dumps(wanted))
+        if not file.exists():
+            write_text_atomically(file, json.dumps(wanted, indent=1))
+            return
+        found = self._read(file)
+        differences = [
+            *_differences("config", _compared(found["config"]), _compared(wanted["config"])),
+            *_differences("versions", found["versions"], wanted["versions"]),
+        ]
+        if differences:
+            raise ConfigurationError(
+                f"{self.path} holds another run: {'; '.join(differences)}. Resume with the same options or choose another --out."
+            )
+
+    def seed_folder(self, phase: Phase) -> Path:
+        """Return the folder of the phase's task and training seed."""
+        return self.path / phase.task / f"seed{phase.seed}"
+
+    def folder(self, phase: Phase) -> Path:
+        """Return the folder of the phase's method and iteration."""
+        return self.seed_folder(phase) / "methods" / phase.method / f"iteration{phase.iteration}"
+
+    def result(self, phase: Phase) -> dict[str, Any] | None:
+        """Return the result of a finished phase, None if it is not finished."""
+        file = self._result_file(phase)
+        return self._read(file) if file.exists() else None
+
+    def finish(self, phase: Phase, result: dict[str, Any]) -> None:
+        """Write the result of `phase`, which marks it as finished."""
+        file = self._result_file(phase)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(file, json.dumps(result, indent=1))
+
+    def log(self, **entry: Any) -> None:
+        """Append one line to log.jsonl."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+    def relative(self, path: Path) -> str:
+        """Return `path` relative to the run folder, so that the folder can be moved."""
+        return str(path.relative_to(self.path))
+
+    def _result_file(self, phase: Phase) -> Path:
+        return self.folder(phase) / f"{phase.name}.json"
+
+    @staticmethod
+    def _read(file: Path) -> dict[str, Any]:
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{file} is damaged: {error}. Delete it to have its phase done again.") from error
+
+
+def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as CSV atomically; columns are those of all rows, None becomes an empty cell."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text_atomically(file, text.getvalue())
+
+
+def git_commit() -> str | None:
+    """Return the commit of the source tree, None for an installed package or without git."""
+    package = Path(__file__).parent.parent
+    if not (package.parent / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(package.parent), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _compared(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in NOT_COMPARED}
+
+
+def _differences(name: str, found: Any, wanted: Any) -> list[str]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = sorted(set(found) | set(wanted))
+        return [line for key in keys for line in _differences(f"{name}.{key}", found.get(key), wanted.get(key))]
+    return [] if found == wanted else [f"{name} is {found!r} there and {wanted!r} now"]

@@ -1,0 +1,66 @@
+"""A method that fits in microseconds, and the parts that run the loop on the toy environment."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from recap_bench.config import RunConfig
+from recap_bench.loop.intervention import GateConfig
+from recap_bench.loop.phases import Parts
+from recap_bench.method import FitContext, FitResult
+from tests.toy_env import SteadyPolicy, ToyVectorEnv
+
+
+class ToyMethod:
+    """Reaches farther with each iteration; the data's mean action is mixed in to reveal any other data."""
+
+    iterates = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.uses_corrections = name == "recap"
+        self.iterates = name != "sft"
+
+    def pretrain(self, context: FitContext) -> Path:
+        (context.folder / "start.json").write_text("{}")
+        return context.folder
+
+    def fit(self, context: FitContext) -> FitResult:
+        assert context.pretrained is not None
+        assert context.pretrained.is_dir()
+        for done in (1, 2):
+            context.report("policy", done, 2)
+        noise = 1e-3 * (1 + abs(float(np.mean(context.steps.actions, dtype=np.float64))))
+        values = {"reach": 0.85 + 0.1 * context.iteration, "noise": noise}
+        (context.folder / "policy.json").write_text(json.dumps(values))
+        diagnostics = {"episodes": context.steps.num_episodes, "positions": context.steps.num_steps}
+        variants = {"negative": {"reach": 0.2}} if self.uses_corrections else {}
+        return FitResult(context.folder, diagnostics, variants, ("a toy",) if context.iteration else ())
+
+
+def load_toy_policy(path: Path, **overrides: float) -> SteadyPolicy:
+    return SteadyPolicy(**{**json.loads((path / "policy.json").read_text()), **overrides})
+
+
+def toy_config(out: Path, **changes) -> RunConfig:
+    values = {
+        "methods": ("recap", "filtered_bc"),
+        "num_envs": 4,
+        "demonstrations": 6,
+        "iterations": 2,
+        "rollouts_per_iteration": 6,
+        "corrected_share": 0.5,
+        "evaluation_episodes": 5,
+        "check_episodes": 3,
+        "shard_episodes": 2,
+        "gate": GateConfig(no_progress_s=0.4, reaction_delay_s=0.04),
+    }
+    return RunConfig(out=out, **{**values, **changes})
+
+
+TOY_PARTS = Parts(
+    make_env=lambda config, task, dumps: ToyVectorEnv(config.num_envs),
+    make_method=ToyMethod,
+    load_policy=load_toy_policy,
+)
