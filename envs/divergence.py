@@ -30,8 +30,9 @@ def step_guarded(simulation: Simulation, ids: np.ndarray) -> tuple[np.ndarray, s
     except mujoco.batch.SimulationError as error:
         broken = np.isin(ids, error.ids)
         reason = str(error)
-    warned = batch.warning[ids, :, 1]
-    sound = np.isfinite(batch.state[ids]).all(1) & (np.abs(batch.qvel[ids]) <= SPEED_LIMIT).all(1)
+    rows = slice(None) if len(ids) == simulation.n else ids  # a view where it will do
+    warned = batch.warning[rows, :, 1]
+    sound = np.isfinite(batch.state[rows]).all(1) & (np.abs(batch.qvel[rows]) <= SPEED_LIMIT).all(1)
     broken |= ~sound | warned.any(1)
     if broken.any():
         reason = reason or _describe(warned, sound)

@@ -35,9 +35,7 @@ class CameraRenderer:
         self._task = task
         self._context: _Context | None = None
 
-    def render(
-        self, ids: np.ndarray, cameras: Sequence[str], size: tuple[int, int]
-    ) -> dict[str, np.ndarray]:
+    def render(self, ids: np.ndarray, cameras: Sequence[str], size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Return images of the simulations `ids`: camera -> (k, h, w, 3) uint8; `size` is (h, w)."""
         height, width = size
         context = self._make_current(height, width)

@@ -96,9 +96,7 @@ class TaskVectorEnv(VectorEnv):
         self._begin(ids, [seeds[i] for i in ids])
         return self._observer.copy(), self._info()
 
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: np.ndarray) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Advance by one control step (1/50 s); `actions` is (n, 14).
 
         What happens to finished episodes follows the autoreset mode. With DISABLED they stay
