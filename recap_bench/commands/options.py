@@ -2,6 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recap_bench.envs.vector_env import TaskVectorEnv
 
 
 def add_tasks(parser: argparse.ArgumentParser) -> None:
@@ -31,3 +35,36 @@ def all_tasks(names: Sequence[str]) -> list[str]:
     from recap_bench.envs.catalog import normalise_task_name, task_names
 
     return task_names() if "all" in names else list(dict.fromkeys(normalise_task_name(name) for name in names))
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device."""
+    parser.add_argument("--device", default="cpu", help="torch device of training and inference")
+
+
+def add_randomization(parser: argparse.ArgumentParser) -> None:
+    """Add --randomization."""
+    parser.add_argument("--randomization", default="standard", help="none, standard or wide")
+
+
+def limit_threads(threads: int) -> None:
+    """Let torch use `threads` threads; 0 leaves its own choice."""
+    if threads > 0:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def open_env(args: argparse.Namespace) -> "TaskVectorEnv":
+    """Return the simulations that --task, --num-envs, --threads and --randomization describe, for rollouts."""
+    from gymnasium.vector import AutoresetMode
+
+    from recap_bench.envs import make_vec
+
+    return make_vec(
+        args.task,
+        num_envs=args.num_envs,
+        threads=args.threads,
+        randomization=args.randomization,
+        autoreset_mode=AutoresetMode.DISABLED,
+    )

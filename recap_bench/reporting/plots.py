@@ -31,8 +31,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     success.set_title("Success")
     success.set_ylim(0.0, 1.0)
     success.yaxis.set_major_formatter(PercentFormatter(1.0))
-    if summary["method"].nunique() > 1:
-        success.legend(frameon=False)
+    success.legend(frameon=False)
     seeds, episodes = summary["seeds"].max(), summary["episodes"].max()
     figure.suptitle(f"{task}: {seeds} training seed(s), up to {episodes} episodes a point, 95 % intervals", fontsize=10)
     return figure
@@ -41,11 +40,11 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
 def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
     stages = stage_table(of_task(rows, task))
-    methods = list(stages["method"].unique())
-    figure = Figure(figsize=(4.8 * len(methods), 3.8), layout="constrained")
-    panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
-    for panel, method in zip(panels, methods, strict=True):
-        for index, (iteration, line) in enumerate(stages[stages["method"] == method].groupby("iteration")):
+    by_method = _with_shared_start(stages)
+    figure = Figure(figsize=(max(4.8 * len(by_method), 6.0), 3.8), layout="constrained")
+    panels = figure.subplots(1, len(by_method), sharey=True, squeeze=False)[0]
+    for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
+        for index, (iteration, line) in enumerate(lines.groupby("iteration")):
             panel.plot(line["stage"], line["rate"], label=_iteration_name(int(iteration)), **_style(index))
         panel.set_title(method)
         panel.tick_params(axis="x", labelrotation=30)
@@ -70,10 +69,9 @@ def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 def _lines(axes: Axes, summary: pd.DataFrame, value: str, prefix: str) -> None:
-    methods = list(summary["method"].unique())
-    for index, method in enumerate(methods):
-        line = summary[summary["method"] == method].sort_values("iteration")
-        x = line["iteration"].to_numpy(float) + DODGE * (index - (len(methods) - 1) / 2)
+    lines = _with_shared_start(summary)
+    for index, (method, line) in enumerate(lines.items()):
+        x = line["iteration"].to_numpy(float) + DODGE * (index - (len(lines) - 1) / 2)
         y = line[value].to_numpy(float)
         errors = np.abs(np.stack([y - line[f"{prefix}_low"], line[f"{prefix}_high"] - y]))
         axes.errorbar(x, y, errors, label=method, capsize=3, **_style(index))
@@ -82,6 +80,21 @@ def _lines(axes: Axes, summary: pd.DataFrame, value: str, prefix: str) -> None:
     axes.set_xlim(iterations[0] - 0.4, iterations[-1] + 0.4)
     axes.set_ylim(bottom=0.0)
     _tidy(axes)
+
+
+def _with_shared_start(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return method -> its lines of `table`, with iteration 0 in front: SFT, from which all methods start.
+
+    A method that has nothing but iteration 0 is left out unless all are so.
+    """
+    start = table[table["iteration"] == 0]
+    later = table[table["iteration"] > 0]
+    if later.empty:
+        return {str(method): lines for method, lines in start.groupby("method")}
+    return {
+        str(method): pd.concat([start, lines]).sort_values("iteration", kind="stable")
+        for method, lines in later.groupby("method")
+    }
 
 
 def _style(index: int) -> dict[str, object]:

@@ -29,7 +29,7 @@ class Display(Protocol):
     def __exit__(self, *error: object) -> None:
         """Leave the terminal as it was."""
 
-    def update(self, stage: str, done: int, total: int) -> None:
+    def update(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` steps of `stage` are done; a new name starts a new stage."""
 
     def message(self, text: str) -> None:
@@ -47,7 +47,12 @@ class BarDisplay:
 
     def __init__(self, stream: TextIO) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(compact=True))
+        times = (
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}"),
+        )
         self._progress = Progress(*columns, *times, console=Console(file=stream), transient=True)
         self._bar: TaskID | None = None
         self._stage = ""
@@ -59,13 +64,13 @@ class BarDisplay:
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def update(self, stage: str, done: int, total: int) -> None:
+    def update(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Move the bar of `stage`; a new name replaces the bar."""
         if self._bar is None or stage != self._stage:
             if self._bar is not None:
                 self._progress.remove_task(self._bar)
-            self._bar, self._stage = self._progress.add_task(stage, total=total), stage
-        self._progress.update(self._bar, completed=done, total=total)
+            self._bar, self._stage = self._progress.add_task(stage, total=total, note=note), stage
+        self._progress.update(self._bar, completed=done, total=total, note=note)
 
     def message(self, text: str) -> None:
         """Print `text` above the bar."""
@@ -85,7 +90,7 @@ class LineDisplay:
     def __exit__(self, *error: object) -> None:
         self._stream.flush()
 
-    def update(self, stage: str, done: int, total: int) -> None:
+    def update(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Print a line if one is due."""
         now = self._clock()
         if stage != self._stage:
@@ -93,7 +98,8 @@ class LineDisplay:
         if now < self._next and done < total:
             return
         self._next = now + LINE_EVERY_S
-        self.message(f"{stage}: {done}/{total}{self._remaining(now, done, total)}")
+        remaining = self._remaining(now, done, total)
+        self.message(f"{stage}: {done}/{total}{remaining}{'; ' if note else ''}{note}")
 
     def message(self, text: str) -> None:
         """Print `text`."""

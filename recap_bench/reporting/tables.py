@@ -102,8 +102,9 @@ def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 def _groups(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    for values, group in rows.groupby(GROUP, sort=True):
-        yield dict(zip(GROUP, values, strict=True)), group
+    """Yield task, method and iteration with their rows; iteration 0, from which all methods start, comes first."""
+    groups = [(dict(zip(GROUP, values, strict=True)), group) for values, group in rows.groupby(GROUP)]
+    yield from sorted(groups, key=lambda item: (item[0]["task"], item[0]["iteration"] > 0))
 
 
 def _stage_rates(group: pd.DataFrame) -> dict[str, float]:
@@ -118,7 +119,6 @@ def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, A
     """Return the throughput over that of iteration 0 on the same episodes; nan where there are none in common."""
     nothing = float("nan"), Interval(float("nan"), float("nan"))
     start = rows[(rows["task"] == key["task"]) & (rows["iteration"] == 0)]
-    start = start[start["method"] == key["method"]] if key["method"] in set(start["method"]) else start
     if key["iteration"] == 0:
         return nothing
     pairs = group.merge(start.drop_duplicates(PAIR), on=PAIR, suffixes=("", "_start"))

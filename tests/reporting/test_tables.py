@@ -15,7 +15,7 @@ def row(iteration: int, episode: int, success: bool, time_s: float, **more: obje
     return {
         "run": "test",
         "task": "Espresso-v0",
-        "method": "recap",
+        "method": "recap" if iteration else "sft",
         "seed": 0,
         "iteration": iteration,
         "episode": episode,

@@ -1,0 +1,82 @@
+"""Collect episodes into a store: demonstrations, or rollouts of a policy with or without corrections.
+
+Episode i starts from environment seed S + i. Seeds that the store holds already are not collected again.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recap_bench.commands.options import (
+    add_num_envs,
+    add_randomization,
+    add_task,
+    add_threads,
+    limit_threads,
+    open_env,
+)
+
+if TYPE_CHECKING:
+    from recap_bench.loop.pilots import Controllers
+
+HELP = "collect episodes into a store"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add who acts, how often, and the store."""
+    add_task(parser)
+    parser.add_argument("--policy", default="oracle", help="oracle, or the folder of a checkpoint")
+    parser.add_argument("--profile", default="mix", help="operator profile that acts or corrects, or 'mix'")
+    parser.add_argument("--corrections", action="store_true", help="let an operator correct the policy")
+    parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
+    parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store, made if missing")
+    add_num_envs(parser)
+    add_threads(parser)
+    add_randomization(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Collect, and print what the store's group holds."""
+    limit_threads(args.threads)
+    from recap_bench.data.store import Store
+    from recap_bench.loop.collect import Assignment, collect_into, store_header
+    from recap_bench.loop.recorder import Origin
+    from recap_bench.reporting.progress import make_display
+
+    demonstrations = args.policy == "oracle"
+    group = "demonstrations" if demonstrations else "corrected" if args.corrections else "autonomous"
+    origin = Origin(run_seed=args.seed, source="demonstration" if demonstrations else "rollout")
+    controllers = _controllers(args)
+    env = open_env(args)
+    store = Store.open(args.out, store_header(env.spec_of_task))
+    assignment = Assignment(group, [args.seed + index for index in range(args.episodes)], origin)
+    with make_display() as display:
+
+        def report(done: int, total: int, partial: dict[str, float]) -> None:
+            display.update(f"collect {group}", done, total)
+
+        summary = collect_into(store, env, controllers, assignment, report).to_dict()
+    env.close()
+    for name, value in summary.items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def _controllers(args: argparse.Namespace) -> "Controllers":
+    from recap_bench.config import PROFILE_MIX
+    from recap_bench.envs.operators import profile
+    from recap_bench.errors import ConfigurationError
+    from recap_bench.learning import load_policy
+    from recap_bench.loop.intervention import GateConfig
+    from recap_bench.loop.pilots import Controllers
+
+    if args.policy == "oracle":
+        if args.corrections:
+            raise ConfigurationError("--corrections needs a policy to correct; --policy is oracle.")
+        return Controllers(profiles=PROFILE_MIX if args.profile == "mix" else {profile(args.profile).name: 1.0})
+    policy = load_policy(args.policy)
+    if not args.corrections:
+        return Controllers(policy)
+    gate = GateConfig() if args.profile == "mix" else GateConfig(profile=profile(args.profile).name)
+    return Controllers(policy, gate=gate)

@@ -1,0 +1,97 @@
+"""Evaluate a policy on fresh seeds: success, throughput, stages and failure modes, with 95 % intervals.
+
+Episode i starts from environment seed S + i.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recap_bench.commands.options import (
+    add_num_envs,
+    add_randomization,
+    add_task,
+    add_threads,
+    limit_threads,
+    open_env,
+)
+
+if TYPE_CHECKING:
+    from recap_bench.envs.vector_env import TaskVectorEnv
+    from recap_bench.loop.pilots import Controllers
+    from recap_bench.policy import Policy
+
+HELP = "evaluate a policy on fresh seeds"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is evaluated, on what, and where the results go."""
+    add_task(parser)
+    parser.add_argument("--policy", required=True, help="oracle, idle, random, shuffled, or the folder of a checkpoint")
+    parser.add_argument("--profile", default="skilled", help="operator profile of the oracle")
+    parser.add_argument("--condition", default=None, help="positive, negative or none; else the checkpoint's")
+    parser.add_argument("--guidance", type=float, default=None, help="guidance; else the checkpoint's")
+    parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
+    parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
+    add_num_envs(parser)
+    add_threads(parser)
+    add_randomization(parser)
+    parser.add_argument("--json", type=Path, default=None, help="file for the measures and the rows")
+    parser.add_argument("--csv", type=Path, default=None, help="file for one row per episode")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the episodes, print the measures, and write the files."""
+    limit_threads(args.threads)
+    from recap_bench.loop.evaluate import Labels, evaluate
+    from recap_bench.loop.run_folder import write_rows
+    from recap_bench.reporting.progress import make_display
+
+    seeds = [args.seed + index for index in range(args.episodes)]
+    env = open_env(args)
+    with make_display() as display:
+
+        def report(done: int, total: int, partial: dict[str, float]) -> None:
+            display.update(f"evaluate {args.policy}", done, total, f"success rate {partial['success_rate']:.2f}")
+
+        result = evaluate(env, _controllers(args, env), seeds, Labels(args.policy), report).to_dict()
+    env.close()
+    for path in (args.json, args.csv):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
+    if args.csv:
+        write_rows(args.csv, result["rows"])
+    print(json.dumps({name: value for name, value in result.items() if name != "rows"}, indent=1))
+    return 0
+
+
+def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers":
+    from recap_bench.learning import load_policy
+    from recap_bench.loop.pilots import Controllers
+    from recap_bench.policy import IdlePolicy, RandomPolicy
+
+    if args.policy == "oracle":
+        return Controllers(profiles={args.profile: 1.0})
+    if args.policy == "idle":
+        return Controllers(IdlePolicy())
+    if args.policy == "random":
+        space = env.single_action_space
+        return Controllers(RandomPolicy(space.low, space.high))
+    if args.policy == "shuffled":
+        return Controllers(_shuffled(env))
+    return Controllers(load_policy(args.policy, condition=args.condition, guidance=args.guidance))
+
+
+def _shuffled(env: "TaskVectorEnv") -> "Policy":
+    """Return the policy that plays the actions of one skilled demonstration in random order."""
+    from recap_bench.loop.pilots import Controllers
+    from recap_bench.loop.recorder import Origin
+    from recap_bench.loop.rollout import collect
+    from recap_bench.policy import ShuffledPolicy
+
+    origin = Origin(run_seed=0, source="demonstration")
+    (episode,) = collect(env, Controllers(profiles={"skilled": 1.0}), [0], origin)
+    return ShuffledPolicy(episode.actions)
