@@ -15,8 +15,8 @@ from recap_bench.loop.recorder import Origin
 from recap_bench.loop.rollout import collect
 
 if TYPE_CHECKING:
-    from recap_bench.envs.vector_env import TaskVectorEnv
     from recap_bench.envs.task import TaskSpec
+    from recap_bench.envs.vector_env import TaskVectorEnv
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called with (episodes done, episodes in all, partial results)."""

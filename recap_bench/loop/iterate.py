@@ -13,13 +13,13 @@ from recap_bench.config import RunConfig
 from recap_bench.data.store import write_text_atomically
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
-from recap_bench.loop.phases import Parts, Phases
+from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
 from recap_bench.loop.run_folder import RunFolder, write_rows
 from recap_bench.reporting.summary import summarise
 
 
-def run(config: RunConfig, observe: Observer = ignore, parts: Parts = Parts()) -> list[dict[str, Any]]:
+def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS) -> list[dict[str, Any]]:
     """Run `config` in its folder, or finish what is left of it, and return the summary.
 
     The summary has one entry per task, method and iteration, over all seeds; it is also written to

@@ -53,6 +53,10 @@ class Parts:
     """(checkpoint folder, **overrides) -> policy."""
 
 
+REAL_PARTS = Parts()
+"""The suite's own environments, methods and policies."""
+
+
 class Phases:
     """The phases of one run of `config` in `folder`."""
 

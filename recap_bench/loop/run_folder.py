@@ -55,7 +55,9 @@ class RunFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ConfigurationError(f"Another run is working in {self.path}; give this one another --out.") from None
+                raise ConfigurationError(
+                    f"Another run is working in {self.path}; give this one another --out."
+                ) from None
             yield
 
     def adopt(self, config: RunConfig) -> None:
@@ -75,9 +77,8 @@ class RunFolder:
             *_differences("versions", found["versions"], wanted["versions"]),
         ]
         if differences:
-            raise ConfigurationError(
-                f"{self.path} holds another run: {'; '.join(differences)}. Resume with the same options or choose another --out."
-            )
+            listed = "; ".join(differences)
+            raise ConfigurationError(f"{self.path} holds another run: {listed}. Use its options, or another --out.")
 
     def seed_folder(self, phase: Phase) -> Path:
         """Return the folder of the phase's task and training seed."""

@@ -161,7 +161,7 @@ def test_gates_do_not_depend_on_each_other():
 
 
 def test_bad_options_are_named():
-    with pytest.raises(ConfigurationError, match="miss_probability=1.5"):
+    with pytest.raises(ConfigurationError, match=r"miss_probability=1\.5"):
         GateConfig(miss_probability=1.5)
     with pytest.raises(ConfigurationError, match=r"no_progress_s=0 \(must be > 0\)"):
         GateConfig(no_progress_s=0)

@@ -154,7 +154,7 @@ def test_unusable_combinations_are_refused():
         Controllers(profiles=MIX, gate=GATE)
     env = ToyVectorEnv(2)
     env.metadata["autoreset_mode"] = AutoresetMode.NEXT_STEP
-    with pytest.raises(ConfigurationError, match="AutoresetMode.DISABLED"):
+    with pytest.raises(ConfigurationError, match=r"AutoresetMode\.DISABLED"):
         next(collect(env, CONTROLLERS["policy"], [0], Origin(0, "rollout", 1)))
 
 
