@@ -10,8 +10,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from recap_bench.errors import ConfigurationError, RenderingUnavailableError
 from recap_bench.envs.task import Task
+from recap_bench.errors import ConfigurationError, RenderingUnavailableError
 
 BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 """Value of MUJOCO_GL -> module with its OpenGL context."""

@@ -118,7 +118,7 @@ class PushOracle:
         cube = task._xpos[ids, task._cube]
         start = np.stack([cube[:, 0] - 0.08, cube[:, 1], np.full(len(ids), PUSH_HEIGHT_M)], axis=1)
         self._behind[ids] |= np.linalg.norm(hand - start, axis=1) < 0.012
-        goal = np.where(self._behind[ids, None], start + [0.12, 0, 0], start)
+        goal = np.where(self._behind[ids, None], start + np.array([0.12, 0, 0]), start)
         far = ~self._behind[ids] & (np.abs(hand[:, :2] - start[:, :2]).max(1) > 0.01)
         goal[far, 2] = 0.15
         step = goal - hand
