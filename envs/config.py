@@ -44,8 +44,13 @@ class EnvConfig:
         if self.threads < 0:
             raise ConfigurationError(f"threads must be 0 (every core) or positive, got {self.threads}.")
         object.__setattr__(self, "autoreset_mode", AutoresetMode(self.autoreset_mode))
-        object.__setattr__(self, "image_size", _size("image_size", self.image_size))
-        object.__setattr__(self, "render_size", _size("render_size", self.render_size))
+        _size("image_size", self.image_size)
+        _size("render_size", self.render_size)
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of the camera images in the observation [pixels]."""
+        return _size("image_size", self.image_size)
 
     @property
     def has_state(self) -> bool:
@@ -62,4 +67,4 @@ def _size(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
     size = (value, value) if isinstance(value, int) else tuple(value)
     if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
         raise ConfigurationError(f"{name} must be a positive number or (height, width) in pixels, got {value!r}.")
-    return size
+    return size[0], size[1]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import mujoco.batch
@@ -11,6 +12,7 @@ import numpy as np
 from recap_bench.envs.rig import ACTION_DIM
 from recap_bench.envs.simulation import Simulation
 from recap_bench.envs.snapshot import Snapshot
+from recap_bench.envs.task import Task
 
 SPEED_LIMIT = 300.0
 """Largest believable joint or free-body velocity [rad/s or m/s]; a broken contact gives thousands."""
@@ -69,7 +71,7 @@ class Dump:
             "reason": self.reason,
             "mujoco": mujoco.__version__,
         }
-        start = {f"start/{name}": value for name, value in self.start.to_arrays().items()}
+        start: dict[str, Any] = {f"start/{name}": value for name, value in self.start.to_arrays().items()}
         np.savez_compressed(path, header=json.dumps(header), actions=self.actions, **start)
         return path
 
@@ -92,9 +94,12 @@ class Dump:
 class Recorder:
     """Remembers what a dump needs of every running episode: its start and its actions."""
 
-    def __init__(self, n: int, max_steps: int) -> None:
+    def __init__(self, task: Task, folder: Path) -> None:
+        n = task.simulation.n
+        self._task = task
+        self._folder = folder
         self._starts: list[Snapshot | None] = [None] * n
-        self._actions = np.zeros((n, max_steps, ACTION_DIM), np.float32)
+        self._actions = np.zeros((n, task.spec.max_episode_steps, ACTION_DIM), np.float32)
         self._count = np.zeros(n, np.int64)
 
     def begin(self, i: int, start: Snapshot) -> None:
@@ -107,8 +112,9 @@ class Recorder:
         self._actions[ids, self._count[ids]] = actions
         self._count[ids] += 1
 
-    def episode(self, i: int) -> tuple[Snapshot, np.ndarray]:
-        """Return the start and the actions since, (T, 14), of simulation `i`."""
+    def dump(self, i: int, reason: str) -> Path:
+        """Write the record of simulation `i` into the folder; return the path."""
         start = self._starts[i]
         assert start is not None, "an episode is recorded from its start"
-        return start, self._actions[i, : self._count[i]].copy()
+        actions = self._actions[i, : self._count[i]].copy()
+        return Dump(self._task.spec.name, self._task.randomization, reason, start, actions).save(self._folder)

@@ -62,11 +62,11 @@ class DmEnvAdapter(dm_env.Environment):
 
     def observation_spec(self) -> dict[str, Any]:
         """Return the specs of the observation, nested as the observation is."""
-        return _specs_of(self._env.observation_space)
+        return _specs_of(self._env.observation_space, "observation")
 
     def action_spec(self) -> specs.BoundedArray:
         """Return the spec of the action, (14,) float32."""
-        return _spec_of(self._env.action_space, "action")
+        return _specs_of(self._env.action_space, "action")
 
     @property
     def physics(self) -> ShownPhysics:
@@ -94,14 +94,14 @@ class DmEnvAdapter(dm_env.Environment):
         mujoco.mj_forward(self._physics.model.ptr, self._physics.data.ptr)
 
 
-def _specs_of(space: spaces.Dict) -> dict[str, Any]:
-    return {
-        name: _specs_of(part) if isinstance(part, spaces.Dict) else _spec_of(part, name)
-        for name, part in space.spaces.items()
-    }
+def _specs_of(space: Any, name: str) -> Any:
+    """Return the spec of a Box, or a dict of specs for a Dict space."""
+    if isinstance(space, spaces.Dict):
+        return {key: _specs_of(part, key) for key, part in space.spaces.items()}
+    return _array_spec(space, name)
 
 
-def _spec_of(box: spaces.Box, name: str) -> specs.Array:
+def _array_spec(box: spaces.Box, name: str) -> specs.Array:
     if not (box.is_bounded("below") and box.is_bounded("above")):
         return specs.Array(box.shape, box.dtype, name)
     return specs.BoundedArray(box.shape, box.dtype, box.low, box.high, name)

@@ -17,7 +17,7 @@ def single_observation_space(task: Task, config: EnvConfig) -> spaces.Dict:
     if config.has_state:
         parts["environment_state"] = _vector_space(len(task.spec.state_names))
     if config.has_pixels:
-        image = spaces.Box(0, 255, (*config.image_size, 3), np.uint8)
+        image: spaces.Box = spaces.Box(0, 255, (*config.image_shape, 3), dtype=np.uint8)
         parts["pixels"] = spaces.Dict(dict.fromkeys(CAMERAS, image))
     return spaces.Dict(parts)
 
@@ -34,7 +34,7 @@ class Observer:
         self._state = np.zeros((n, len(task.spec.state_names)), np.float32)
         self._pixels: dict[str, np.ndarray] = {}
         if config.has_pixels:
-            self._pixels = {camera: np.zeros((n, *config.image_size, 3), np.uint8) for camera in CAMERAS}
+            self._pixels = {camera: np.zeros((n, *config.image_shape, 3), np.uint8) for camera in CAMERAS}
 
     def update(self, ids: np.ndarray) -> np.ndarray:
         """Observe the simulations `ids`; return which of them gave finite numbers, (k,) bool."""
@@ -42,12 +42,12 @@ class Observer:
         state = self._task.environment_state(ids).astype(np.float32)
         self._agent_pos[ids] = agent_pos
         self._state[ids] = state
-        return np.isfinite(agent_pos).all(1) & np.isfinite(state).all(1)
+        return np.all(np.isfinite(agent_pos), axis=1) & np.all(np.isfinite(state), axis=1)
 
     def update_pixels(self, ids: np.ndarray) -> None:
         """Render the simulations `ids`, if the observation holds pixels."""
         if self._config.has_pixels and len(ids):
-            for camera, frames in self._renderer.render(ids, CAMERAS, self._config.image_size).items():
+            for camera, frames in self._renderer.render(ids, CAMERAS, self._config.image_shape).items():
                 self._pixels[camera][ids] = frames
 
     def clear(self, ids: np.ndarray) -> None:

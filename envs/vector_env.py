@@ -15,7 +15,7 @@ from recap_bench import seeding
 from recap_bench.envs import snapshot as snapshots
 from recap_bench.envs.arguments import checked_actions, ids_to_reset, requested_seeds
 from recap_bench.envs.config import EnvConfig
-from recap_bench.envs.divergence import Dump, Recorder, step_guarded
+from recap_bench.envs.divergence import Recorder, step_guarded
 from recap_bench.envs.observation import Observer, single_observation_space
 from recap_bench.envs.rendering import CameraRenderer
 from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW, CAMERAS
@@ -66,6 +66,7 @@ class TaskVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._all = np.arange(num_envs)
+        self._low, self._high = (np.tile(bound, (num_envs, 1)) for bound in (ACTION_LOW, ACTION_HIGH))
         self._streams: list[np.random.Generator | None] = [None] * num_envs
         self._seeds = np.full(num_envs, -1, np.int64)
         self._steps = np.zeros(num_envs, np.int64)
@@ -75,7 +76,7 @@ class TaskVectorEnv(VectorEnv):
         self._failure_names = np.array(self.spec_of_task.failure_modes)
         self._time_out = self.spec_of_task.failure_modes.index(TIME_OUT)
         self._diverged = self.spec_of_task.failure_modes.index(DIVERGED)
-        self._recorder = Recorder(num_envs, self._max_steps) if config.dump_dir else None
+        self._recorder = Recorder(self.task, Path(config.dump_dir)) if config.dump_dir else None
 
     @property
     def spec_of_task(self) -> TaskSpec:
@@ -83,8 +84,8 @@ class TaskVectorEnv(VectorEnv):
         return self.task.spec
 
     @property
-    def np_random(self) -> tuple[np.random.Generator | None, ...]:
-        """Each simulation's stream of seeds, for resets without one."""
+    def seed_streams(self) -> tuple[np.random.Generator | None, ...]:
+        """Each simulation's stream of seeds for resets without one; None before its first reset."""
         return tuple(self._streams)
 
     def reset(
@@ -102,7 +103,7 @@ class TaskVectorEnv(VectorEnv):
         What happens to finished episodes follows the autoreset mode. With DISABLED they stay
         frozen: not stepped, not charged, still `terminated` or `truncated`.
         """
-        actions = checked_actions(actions, self.action_space.low, self.action_space.high)
+        actions = checked_actions(actions, self._low, self._high)
         if (self._seeds < 0).any():
             raise gymnasium.error.ResetNeeded("Reset every simulation before the first step.")
         ended = self._terminated | self._truncated
@@ -161,7 +162,7 @@ class TaskVectorEnv(VectorEnv):
         `size` is (h, w), by default the image size of the observations.
         """
         chosen = self._all if ids is None else np.asarray(ids)
-        return self._renderer.render(chosen, cameras, size or self.config.image_size)
+        return self._renderer.render(chosen, cameras, size or self.config.image_shape)
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """Return one frame of the base camera for each simulation, (h, w, 3) uint8."""
@@ -223,8 +224,7 @@ class TaskVectorEnv(VectorEnv):
         """End the episodes of `ids` as diverged; their physics is put back to something finite."""
         if self._recorder:
             for i in ids:
-                dump = Dump(self.spec_of_task.name, self.config.randomization, reason, *self._recorder.episode(i))
-                dump.save(Path(self.config.dump_dir))
+                self._recorder.dump(i, reason)
         self.task.success[ids] = False
         self.task.failure[ids] = self._diverged
         self.simulation.reset(ids)
@@ -256,7 +256,7 @@ class TaskVectorEnv(VectorEnv):
         observation = self._observer.copy()
         final_obs = np.full(self.num_envs, None, object)
         for i in np.flatnonzero(mask):
-            final_obs[i] = _row(observation, i)
+            final_obs[i] = _row(observation, int(i))
         return {
             "final_obs": final_obs,
             "_final_obs": mask.copy(),

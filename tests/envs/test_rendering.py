@@ -42,8 +42,10 @@ env.reset(seed=0)
 """
 
 
-def run_python(code, **environment):
-    variables = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"} | environment
+def run_python(code):
+    # The parent's choice of OpenGL shows in both variables.
+    chosen = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
+    variables = {name: value for name, value in os.environ.items() if name not in chosen}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, timeout=120)
 
 
