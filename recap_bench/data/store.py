@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,11 +115,9 @@ class Store:
             for shard in _shards(self.path / group):
                 table, arrays = read_shard(shard, STEP_ARRAYS)
                 for row, (start, length) in enumerate(zip(table["start"], table["length"], strict=True)):
-                    yield Episode(
-                        **{name: _plain(table[name][row]) for name in SCALARS},
-                        **{name: array[start : start + length] for name, array in arrays.items()},
-                        stage_times_s=np.array(table["stage_times_s"][row], float),
-                    )
+                    columns: dict[str, Any] = {name: _plain(table[name][row]) for name in SCALARS}
+                    columns.update({name: array[start : start + length] for name, array in arrays.items()})
+                    yield Episode(**columns, stage_times_s=np.array(table["stage_times_s"][row], float))
 
     def versions(self) -> dict[str, set[str]]:
         """Return, for python and each recorded package, the versions under which episodes were collected."""

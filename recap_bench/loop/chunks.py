@@ -1,5 +1,7 @@
 """Play a policy's action chunks in n simulations, with one batched inference for all that need a new chunk."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from recap_bench.policy import Policy
@@ -24,7 +26,7 @@ class ChunkPlayer:
         """Drop what is left of the chunks of `slots`, so that the next proposal starts a fresh one."""
         self._cursor[slots] = self._policy.execute_steps
 
-    def propose(self, ids: np.ndarray, observation: dict[str, np.ndarray]) -> np.ndarray:
+    def propose(self, ids: np.ndarray, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the next action of the policy in each simulation of `ids` (k,), (k, 14) float32.
 
         `observation` holds all n simulations.

@@ -32,8 +32,8 @@ class Recorder:
         spec, n = env.spec_of_task, env.num_envs
         self._spec, self._origin, self._control_hz = spec, origin, control_hz
         rows = (n, spec.max_episode_steps)
-        state_dim = env.single_observation_space["environment_state"].shape[0]
-        self._steps = {
+        state_dim = len(spec.state_names)
+        self._steps: dict[str, np.ndarray] = {
             "agent_pos": np.empty((*rows, 14), np.float32),
             "environment_state": np.empty((*rows, state_dim), np.float32),
             "actions": np.empty((*rows, 14), np.float32),
