@@ -31,7 +31,7 @@ PROFILES: dict[str, OperatorProfile] = {
         OperatorProfile("skilled", aim_noise_m=0.0005),
         OperatorProfile(
             "average",
-            speed=0.8,
+            speed=0.85,
             hesitation_rate=0.15,
             hesitation_s=0.3,
             aim_noise_m=0.001,
@@ -49,9 +49,9 @@ PROFILES: dict[str, OperatorProfile] = {
         ),
         OperatorProfile(
             "novice",
-            speed=0.6,
-            hesitation_rate=0.35,
-            hesitation_s=0.6,
+            speed=0.75,
+            hesitation_rate=0.25,
+            hesitation_s=0.5,
             aim_noise_m=0.002,
             fumble_probability=0.15,
             mistake_probability=0.03,

@@ -34,8 +34,12 @@ class Hand:
         self.operator = operator
 
     def move(self, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0) -> Motion:
-        """Move on a minimum-jerk straight line; `speed` is relative to the operator's own."""
+        """Move on a minimum-jerk straight line, perhaps after a pause; `speed` is relative to the operator's own."""
         yield from self.operator.hesitate()
+        yield from self.move_now(position, rotation, speed)
+
+    def move_now(self, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0) -> Motion:
+        """Move on a minimum-jerk straight line without a pause: where waiting would spoil the work."""
         start, start_rotation = self.position, self.rotation
         axis_angle = np.zeros(3) if rotation is None else rotation_vector(rotation @ start_rotation.T)
         position = np.asarray(position, float)

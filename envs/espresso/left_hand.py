@@ -48,8 +48,10 @@ class LeftHand:
                 yield from self.wait_for_shot()
             elif view.locked:
                 yield from self.bring_cup() if not view.cup_under_spout() else self.wait_for_shot()
-            elif view.dosed and not view.tamped:
+            elif self.other.phase == "stand" and view.process("tamp_s") < self.other.tamp_goal_s:
                 yield from self.tamp() if view.on_pedestal() else self.hover()
+            elif view.dosed and not view.tamped:
+                yield from self.hover()
             elif view.tamped and self.clear_of_right():
                 yield from self.fetch_cup()
             else:

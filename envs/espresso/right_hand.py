@@ -141,7 +141,7 @@ class RightHand:
                 break
             yield
         if view.process("dose_g") >= self.dose_goal_g - 1.5:
-            yield from self.hand.shift(np.array([-0.10, 0.0, 0.0]), speed=1.2)
+            yield from self.hand.move_now(self.hand.position + np.array([-0.10, 0.0, 0.0]), speed=1.2)
 
     def leave_fixture(self) -> Motion:
         """Back out from under the tamper or the chute before travelling."""
