@@ -1,0 +1,157 @@
+"""From a flat sheet on the jig to a latched box: square, push, fold the tabs, push again."""
+
+import numpy as np
+
+from recap_bench.envs.box import parameters as p
+from recap_bench.envs.box.hands import (
+    JAW_ALONG_X,
+    JAW_ALONG_Y,
+    LEFT,
+    PAD_HALF_M,
+    RIGHT,
+    SIGN,
+    TIP_M,
+    UP,
+    Phases,
+    sequence,
+)
+from recap_bench.envs.box.world import yaw
+from recap_bench.envs.scripting import Motion, nearer_half_turn, wait
+
+SQUARE_M = 0.0015
+"""A sheet this close to the jig's axes ..."""
+SQUARE_RAD = 0.012
+"""... and turned this little is square enough to push."""
+PUSH_M = 0.030
+"""Distance of the pushing hands from the jig's middle: four fingertips near the creases of the base."""
+SWEEP_RADIUS_M = 0.030
+"""Where along a tab the fingertip pushes."""
+SWEEP_RAD = 1.72
+"""The tab springs back by about its yield angle, and must end well inside the short wall's way."""
+FINGER_M = 0.0135
+"""From the tab's middle plane to the centre of the closed fingers that push it."""
+
+
+class Folding(Phases):
+    """Phases with the sheet on the jig."""
+
+    def step(self) -> Motion:
+        """Enter the phase that the state of the sheet asks for."""
+        view = self.view
+        height = view.carton[2] - p.PANEL_M / 2
+        if height > p.LEDGE_M + 0.012:
+            if not self.squared():
+                yield from self.square()
+            yield from self.push(p.LEDGE_M)
+        elif height > p.JIG_FLOOR_M + 0.012:
+            if (view.angles[4:] < 1.15).any():
+                yield from self.fold_tabs()
+            yield from self.push(p.JIG_FLOOR_M)
+        else:
+            yield from self.push(p.JIG_FLOOR_M)
+
+    def squared(self) -> bool:
+        """Whether the sheet lies on the jig's axes."""
+        offset = self.view.carton - p.JIG_M
+        turned = abs(float(yaw(self.view.carton_rotation[None])[0]))
+        return bool(np.abs(offset[:2]).max() < SQUARE_M and turned < SQUARE_RAD)
+
+    def square(self) -> Motion:
+        """Squeeze the sheet between both hands, across, then along."""
+        self.enter("square")
+        view = self.view
+        across = view.half_width + p.LONG_HINGE_M + p.WALL_HEIGHT_M + PAD_HALF_M
+        along = view.half_length + p.SHORT_HINGE_M + p.WALL_HEIGHT_M + PAD_HALF_M
+        for distance, axis, rotation in ((across, 1, JAW_ALONG_X), (along, 0, JAW_ALONG_Y)):
+            direction = np.eye(3)[axis]
+            yield from self.both(*(self._squeeze(side, SIGN[side] * direction, distance, rotation) for side in (LEFT, RIGHT)))
+
+    def _squeeze(self, side: int, direction: np.ndarray, distance: float, rotation: np.ndarray) -> Motion:
+        hand = self.hand(side)
+        height = 0.085 * UP
+        outside = p.JIG_M + (distance + 0.025) * direction
+        yield from self.go_above(side, outside, rotation, 0.17)
+        yield from hand.set_jaw(1.0)
+        yield from hand.move(outside + height)
+        yield from hand.move(p.JIG_M + (distance + 0.0003) * direction + height + 0.5 * self.operator.aim(), speed=0.5)
+        yield from wait(0.06)
+        yield from hand.move(outside + height, speed=0.8)
+        yield from hand.move(outside + 0.17 * UP)
+        yield from self.withdraw(side)
+
+    def withdraw(self, side: int) -> Motion:
+        """Move the raised hand to its own side of the jig, away from the other one."""
+        hand = self.hand(side)
+        if SIGN[side] * hand.position[1] < OWN_SIDE_M - 0.01:
+            yield from hand.move(np.array([hand.position[0], SIGN[side] * OWN_SIDE_M, hand.position[2]]))
+
+    def push(self, floor_m: float) -> Motion:
+        """Push the base down with four fingertips until it lies on the ledge or on the floor."""
+        self.enter("push_long_walls" if floor_m == p.LEDGE_M else "push_short_walls")
+        target = floor_m + p.PANEL_M + TIP_M
+        yield from self.both(*(self._push_with(side, target) for side in (LEFT, RIGHT)))
+
+    def _push_with(self, side: int, target: float) -> Motion:
+        hand = self.hand(side)
+        spot = p.JIG_M + SIGN[side] * np.array([0.0, PUSH_M, 0.0]) + self.operator.aim()
+        yield from self.go_above(side, spot + SIGN[side] * np.array([0.0, OWN_SIDE_M - PUSH_M, 0.0]), JAW_ALONG_X, 0.17)
+        yield from hand.set_jaw(1.0)
+        yield from hand.move(spot + 0.17 * UP)
+        top = self.view.carton[2] + TIP_M + 0.008
+        yield from hand.move(spot + top * UP)
+        yield from hand.move(spot + (target - 0.001) * UP, speed=0.45)
+        yield from wait(0.10)
+        yield from hand.move(spot + 0.17 * UP)
+        yield from self.withdraw(side)
+
+    def fold_tabs(self) -> Motion:
+        """Fold the four tabs inwards, two at opposite corners at a time."""
+        self.enter("fold_tabs")
+        for left_end in (1.0, -1.0):
+            yield from self.both(self._fold_tab(LEFT, left_end), self._fold_tab(RIGHT, -left_end))
+
+    def _fold_tab(self, side: int, end: float) -> Motion:
+        view, hand = self.view, self.hand(side)
+        if view.angles[4 + 2 * side + (end < 0)] > 1.3:
+            return
+        height = view.carton[2] + 0.026
+        corner = p.JIG_M + np.array([
+            end * (view.half_length + p.TAB_HINGE_M), SIGN[side] * (view.half_width + p.LONG_HINGE_M), 0.0
+        ])  # fmt: skip
+        mirror = np.array([end, SIGN[side], 1.0])
+        outline = [OUTSIDE_TAB_M, *(_beside_tab(angle) for angle in np.linspace(0.0, SWEEP_RAD, 6))]
+        path = [corner + mirror * point + height * UP for point in outline]
+        yield from self.go_above(side, path[0], JAW_ALONG_X, 0.17)
+        yield from hand.set_jaw(0.0)
+        yield from hand.move(path[0])
+        yield from self._follow(side, path[1:])
+        yield from wait(0.04)
+        yield from hand.move(path[-1] + mirror * np.array([0.012, 0.0, 0.0]))
+        yield from hand.move(path[-1] + mirror * np.array([0.012, 0.0, 0.0]) + (0.17 - height) * UP)
+        yield from self.withdraw(side)
+
+    def _follow(self, side: int, path: list[np.ndarray]) -> Motion:
+        """Pass through points without stopping at each."""
+        hand = self.hand(side)
+        points = np.array([hand.position, *path])
+        lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+        steps = max(2, round(lengths[-1] / (0.22 * self.operator.profile.speed) * 50))
+        for k in range(1, steps + 1):
+            at = lengths[-1] * k / steps
+            hand.position = np.array([np.interp(at, lengths, points[:, axis]) for axis in range(3)])
+            yield
+
+
+OWN_SIDE_M = 0.085
+"""Distance from the jig's middle line at which raised hands pass each other."""
+OUTSIDE_TAB_M = np.array([0.018, 0.036, 0.0])
+"""Where the fingers come down beside a tab, relative to its crease: clear of a wall that leans outwards."""
+
+
+def _beside_tab(angle: float) -> np.ndarray:
+    """Where the closed fingers are, relative to the tab's crease, when the tab has this angle, (3,) [m]."""
+    c, s = np.cos(angle), np.sin(angle)
+    return SWEEP_RADIUS_M * np.array([c, -s, 0.0]) + FINGER_M * np.array([s, c, 0.0])
+
+
+__all__ = ["Folding", "nearer_half_turn", "sequence"]

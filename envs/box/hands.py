@@ -1,0 +1,68 @@
+"""Hand postures and motions that all phases of the packer share."""
+
+from typing import Any
+
+import numpy as np
+
+from recap_bench.envs.scripting import Hand, Motion, facing, nearer_half_turn, side_by_side, wait
+
+LEFT, RIGHT = 0, 1
+SIGN = (1.0, -1.0)
+"""Side of the jig on which each hand works: left at positive y."""
+X, Y, UP = np.eye(3)
+DOWN = -UP
+JAW_ALONG_X = facing(DOWN, X)
+JAW_ALONG_Y = facing(DOWN, Y)
+TIP_M = 0.017
+"""The fingertips end this far beyond the grasp point."""
+PAD_HALF_M = 0.011
+"""Half the width of a pad across the jaw axis: where a hand's flank touches."""
+TRAVEL_M = 0.20
+"""Height of the grasp point at which empty hands travel: palm and held label pass over guides, walls and parcels."""
+SETTLE_S = 0.06
+"""The arms lag their commands by 20 ms or more: wait before moving down beside things."""
+REST_M = (np.array([0.10, 0.26, 0.26]), np.array([0.10, -0.26, 0.26]))
+
+
+class Phases:
+    """A group of phases of one packer script."""
+
+    def __init__(self, script: Any) -> None:
+        self.script, self.view, self.operator = script, script.view, script.operator
+
+    def enter(self, name: str) -> None:
+        """Name the phase that begins."""
+        self.script.phase = name
+
+    def hand(self, side: int) -> Hand:
+        """The command of one hand."""
+        return self.script.hands[side]
+
+    def go_above(self, side: int, point: np.ndarray, rotation: np.ndarray, height: float = TRAVEL_M) -> Motion:
+        """Rise to the travelling height where the hand is lower, then move above `point`."""
+        hand = self.hand(side)
+        rotation = nearer_half_turn(rotation, hand.rotation)
+        goal = np.array([point[0], point[1], height])
+        if np.linalg.norm(hand.position[:2] - goal[:2]) > 0.015 and hand.position[2] < height - 0.01:
+            yield from hand.move(np.array([*hand.position[:2], height]), speed=1.3)
+        yield from hand.move(goal, rotation)
+        yield from wait(SETTLE_S)
+
+    def both(self, *motions: Motion) -> Motion:
+        """Run one motion per hand side by side."""
+        yield from side_by_side(*motions)
+
+    def rest(self, side: int) -> Motion:
+        """Keep a hand out of the way."""
+        hand = self.hand(side)
+        if np.linalg.norm(hand.position - REST_M[side]) > 0.01:
+            if hand.position[2] < TRAVEL_M - 0.01:
+                yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]), speed=1.3)
+            yield from hand.move(REST_M[side], nearer_half_turn(JAW_ALONG_Y, hand.rotation))
+        yield
+
+
+def sequence(*motions: Motion) -> Motion:
+    """Run motions one after the other."""
+    for motion in motions:
+        yield from motion

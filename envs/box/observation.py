@@ -1,0 +1,78 @@
+"""The state observation of the box task: what calibrated perception would report."""
+
+import numpy as np
+
+from recap_bench.envs.box import parameters as p
+from recap_bench.envs.box.processes import Cell, Work, label_gripped
+from recap_bench.envs.box.world import World
+
+NEAR_M = 0.02
+"""Scale of the near-field offsets, which saturate at about twice this: a wrist camera's close view."""
+
+_AXES = "xyz"
+
+
+def _vector(name: str, unit: str) -> list[str]:
+    return [f"{name}_{axis}{unit}" for axis in _AXES]
+
+
+STATE_NAMES = tuple(
+    [name for side in ("left", "right") for name in _vector(f"{side}_grasp", "_m")]
+    + [name for side in ("left", "right") for name in _vector(f"{side}_approach", "")]
+    + [name for side in ("left", "right") for name in _vector(f"{side}_jaw_axis", "")]
+    + _vector("carton", "_m")
+    + _vector("carton_length_axis", "")
+    + _vector("carton_up", "")
+    + [f"{panel}_rad" for panel in p.PANELS]
+    + _vector("label", "_m")
+    + _vector("label_length_axis", "")
+    + _vector("label_up", "")
+    + _vector("carton_in_left_hand", "_m")
+    + _vector("carton_in_right_hand", "_m")
+    + _vector("near_carton_to_jig", "")
+    + _vector("near_label_in_right_hand", "")
+    + _vector("near_label_to_area", "")
+    + _vector("near_carton_to_slot", "")
+    + ["slot_x_m", "slot_y_m", "slot_yaw_rad", "dispenser_x_m", "dispenser_y_m", "half_length_m", "half_width_m"]
+    + [f"latched_{panel.removeprefix('tab_')}" for panel in p.PANELS[4:]]
+    + ["base_force_n", "label_gripped", "label_stuck"]
+)
+
+
+def environment_state(world: World, work: Work, cell: Cell) -> np.ndarray:
+    """Return the observation (k, D) in the order of STATE_NAMES."""
+    grip = world.label + p.LABEL_GRIP_M * world.label_rotation[:, :, 2]
+    area = world.label_in_carton - np.array([0.0, 0.0, p.LABEL_REST_M])
+    columns = [
+        world.hands.reshape(-1, 6),
+        world.hand_rotations[..., 0].reshape(-1, 6),
+        world.hand_rotations[..., 1].reshape(-1, 6),
+        world.carton,
+        world.carton_rotation[:, :, 0],
+        world.carton_rotation[:, :, 2],
+        world.angles,
+        world.label,
+        world.label_rotation[:, :, 0],
+        world.label_rotation[:, :, 2],
+        _in_hand(world, 0, world.carton),
+        _in_hand(world, 1, world.carton),
+        np.tanh((world.carton - p.JIG_M) / NEAR_M),
+        np.tanh(_in_hand(world, 1, grip) / NEAR_M),
+        np.tanh(area / NEAR_M),
+        np.tanh((world.carton - cell.slot) / NEAR_M),
+        cell.slot[:, :2],
+        cell.slot_yaw[:, None],
+        cell.dispenser[:, :2],
+        cell.half_length[:, None],
+        cell.half_width[:, None],
+        work.latched,
+        np.minimum(world.base_force, 2 * p.CRUSH_N)[:, None],
+        label_gripped(world).any(axis=1)[:, None],
+        work.stuck[:, None],
+    ]
+    return np.concatenate(columns, axis=1)
+
+
+def _in_hand(world: World, side: int, point: np.ndarray) -> np.ndarray:
+    """Return a world point (k, 3) in the frame of a hand, (k, 3)."""
+    return np.einsum("kji,kj->ki", world.hand_rotations[:, side], point - world.hands[:, side])
