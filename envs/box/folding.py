@@ -88,7 +88,7 @@ class Folding(Phases):
     def push(self, floor_m: float) -> Motion:
         """Push the base down with four fingertips until it lies on the ledge or on the floor."""
         self.enter("push_long_walls" if floor_m == p.LEDGE_M else "push_short_walls")
-        target = floor_m + p.PANEL_M + TIP_M
+        target = floor_m + p.PANEL_M + TIP_M + (LEDGE_GAP_M if floor_m == p.LEDGE_M else -0.001)
         yield from self.both(*(self._push_with(side, target) for side in (LEFT, RIGHT)))
 
     def _push_with(self, side: int, target: float) -> Motion:
@@ -99,7 +99,7 @@ class Folding(Phases):
         yield from hand.move(spot + 0.17 * UP)
         top = self.view.carton[2] + TIP_M + 0.008
         yield from hand.move(spot + top * UP)
-        yield from hand.move(spot + (target - 0.001) * UP, speed=0.45)
+        yield from hand.move(spot + target * UP, speed=0.45)
         yield from wait(0.10)
         yield from hand.move(spot + 0.17 * UP)
         yield from self.withdraw(side)
@@ -142,6 +142,8 @@ class Folding(Phases):
             yield
 
 
+LEDGE_GAP_M = 0.002
+"""The first push ends this far above the ledge: lower, the short walls begin to rise into the tabs' way."""
 OWN_SIDE_M = 0.085
 """Distance from the jig's middle line at which raised hands pass each other."""
 OUTSIDE_TAB_M = np.array([0.018, 0.036, 0.0])
