@@ -9,6 +9,7 @@ from recap_bench.envs.box.hands import (
     LEFT,
     PAD_HALF_M,
     RIGHT,
+    SETTLE_S,
     SIGN,
     TIP_M,
     UP,
@@ -22,7 +23,7 @@ SQUARE_M = 0.0015
 """A sheet this close to the jig's axes ..."""
 SQUARE_RAD = 0.012
 """... and turned this little is square enough to push."""
-PUSH_M = 0.030
+PUSH_M = 0.036
 """Distance of the pushing hands from the jig's middle: four fingertips near the creases of the base."""
 SWEEP_RADIUS_M = 0.030
 """Where along a tab the fingertip pushes."""
@@ -40,9 +41,7 @@ class Folding(Phases):
         view = self.view
         height = view.carton[2] - p.PANEL_M / 2
         if height > p.LEDGE_M + 0.012:
-            if not self.squared():
-                yield from self.square()
-            yield from self.push(p.LEDGE_M)
+            yield from self.square() if not self.squared() else self.push(p.LEDGE_M)
         elif height > p.JIG_FLOOR_M + 0.012:
             if (view.angles[4:] < 1.15).any():
                 yield from self.fold_tabs()
@@ -69,10 +68,11 @@ class Folding(Phases):
     def _squeeze(self, side: int, direction: np.ndarray, distance: float, rotation: np.ndarray) -> Motion:
         hand = self.hand(side)
         height = 0.085 * UP
-        outside = p.JIG_M + (distance + 0.025) * direction
+        outside = p.JIG_M + (distance + 0.035) * direction
         yield from self.go_above(side, outside, rotation, 0.17)
         yield from hand.set_jaw(1.0)
-        yield from hand.move(outside + height)
+        yield from hand.move(outside + height, speed=0.7)
+        yield from wait(SETTLE_S)
         yield from hand.move(p.JIG_M + (distance + 0.0003) * direction + height + 0.5 * self.operator.aim(), speed=0.5)
         yield from wait(0.06)
         yield from hand.move(outside + height, speed=0.8)
