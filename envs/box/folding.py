@@ -19,10 +19,12 @@ from recap_bench.envs.box.hands import (
 from recap_bench.envs.box.world import yaw
 from recap_bench.envs.scripting import Motion, nearer_half_turn, wait
 
-SQUARE_M = 0.0015
+SQUARE_M = 0.0025
 """A sheet this close to the jig's axes ..."""
-SQUARE_RAD = 0.012
+SQUARE_RAD = 0.020
 """... and turned this little is square enough to push."""
+SQUEEZE_M = 0.001
+"""Both hands close in this far beyond the sheet's edges, so that it aligns with all four fingers."""
 PUSH_M = 0.036
 """Distance of the pushing hands from the jig's middle: four fingertips near the creases of the base."""
 SWEEP_RADIUS_M = 0.030
@@ -73,7 +75,7 @@ class Folding(Phases):
         yield from hand.set_jaw(1.0)
         yield from hand.move(outside + height, speed=0.7)
         yield from wait(SETTLE_S)
-        yield from hand.move(p.JIG_M + (distance + 0.0003) * direction + height + 0.5 * self.operator.aim(), speed=0.5)
+        yield from hand.move(p.JIG_M + (distance - SQUEEZE_M) * direction + height + 0.5 * self.operator.aim(), speed=0.5)
         yield from wait(0.06)
         yield from hand.move(outside + height, speed=0.8)
         yield from hand.move(outside + 0.17 * UP)
