@@ -55,6 +55,7 @@ def execute(args: argparse.Namespace) -> int:
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"evaluate {args.policy}", done, total, f"success rate {partial['success_rate']:.2f}")
 
+        display.update(f"evaluate {args.policy}", 0, args.episodes)
         result = evaluate(env, _controllers(args, env), seeds, Labels(args.policy), report).to_dict()
     env.close()
     for path in (args.json, args.csv):

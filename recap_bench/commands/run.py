@@ -53,7 +53,7 @@ def execute(args: argparse.Namespace) -> int:
 
     with make_display() as display:
         display.message(f"run in {config.out}: {', '.join(config.methods)} on {', '.join(config.tasks)}")
-        run(config, RunProgress(display))
+        run(config, RunProgress(config, display))
         written = write_report(config.out)
         display.message(f"report in {written[0].parent}")
         for task in config.tasks:

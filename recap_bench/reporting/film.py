@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from recap_bench.data.episode import ACTOR_CORRECTION, Episode
 from recap_bench.envs import make_vec
@@ -93,15 +93,18 @@ class Replay:
         wrists = self._env.render_cameras(cameras=("left_wrist", "right_wrist"), size=(height // 2, width // 2))
         side = np.concatenate([wrists["left_wrist"][0], wrists["right_wrist"][0]])
         image = Image.fromarray(np.concatenate([base, side], axis=1))
-        ImageDraw.Draw(image).text((8, 8), self._caption(t, info), fill="white", stroke_width=1, stroke_fill="black")
+        font = ImageFont.load_default(size=20)
+        caption = self._caption(t, info)
+        ImageDraw.Draw(image).text((10, 8), caption, "white", font, stroke_width=1, stroke_fill="black")
         return np.asarray(image)
 
     def _caption(self, t: int, info: dict[str, Any]) -> str:
-        stages = (*self._env.spec_of_task.stages, "done")
-        actor = "operator" if self.episode.actor[t] == ACTOR_CORRECTION else ""
-        mode = str(info["failure_mode"][0])
-        parts = [f"{(t + 1) / CONTROL_HZ:.1f} s", f"next: {stages[int(info['stage'][0])]}", actor]
-        return "   ".join(part for part in [*parts, "" if mode == "none" else f"failed: {mode}"] if part)
+        stages = self._env.spec_of_task.stages
+        reached, mode = int(info["stage"][0]), str(info["failure_mode"][0])
+        parts = [f"{(t + 1) / CONTROL_HZ:.1f} s", f"next: {stages[reached]}" if reached < len(stages) else "done"]
+        parts += ["operator"] if self.episode.actor[t] == ACTOR_CORRECTION else []
+        parts += [f"failed: {mode}"] if mode != "none" else []
+        return "   ".join(parts)
 
 
 def write_film(path: Path, episode: Episode, randomization: str = "standard", every: int = 2) -> Outcome:
