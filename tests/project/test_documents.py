@@ -26,7 +26,7 @@ def test_commands_of_the_readme_parse(command: str) -> None:
 
 def test_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = re.findall(r"`?make ([a-z-]+)", README)
+    targets = re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE)
     assert {"run", "test", "check", "types", "speed"} <= set(targets)
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
