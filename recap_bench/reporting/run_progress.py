@@ -80,9 +80,8 @@ class RunProgress:
             case RunPlanned(phases):
                 self._number = {phase: f"[{index + 1}/{len(phases)}]" for index, phase in enumerate(phases)}
                 self._remaining = RemainingTime({phase: prior_s(self._config, phase) for phase in phases})
-            case PhaseStarted(phase):
+            case PhaseStarted():
                 self._phase_began, self._stage = self._clock(), ""
-                self._display.update(self._title(phase), 0, 1)
             case PhaseAdvanced(phase, stage, done, total):
                 if stage != self._stage:
                     self._stage, self._stage_began = stage, self._clock()
