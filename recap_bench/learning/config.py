@@ -48,7 +48,10 @@ class ValueConfig:
         for name in ("width", "blocks", "steps", "batch", "check_every", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _require(
-            self.check_every <= self.steps, "check_every", self.check_every, f"at most steps = {self.steps}, or it never looks"
+            self.check_every <= self.steps,
+            "check_every",
+            self.check_every,
+            f"at most steps = {self.steps}, or it never looks",
         )
 
 
@@ -139,7 +142,9 @@ class LearningConfig:
     def from_dict(cls, values: dict[str, Any]) -> "LearningConfig":
         """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
         try:
-            return cls(ValueConfig(**values["value"]), LabelConfig(**values["labels"]), PolicyConfig(**values["policy"]))
+            return cls(
+                ValueConfig(**values["value"]), LabelConfig(**values["labels"]), PolicyConfig(**values["policy"])
+            )
         except (KeyError, TypeError) as error:
             raise ConfigurationError(f"Not a learning config: {error}.") from error
 
