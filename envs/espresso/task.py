@@ -55,7 +55,7 @@ class EspressoTask(Task):
 
     @classmethod
     def build_model(cls) -> mujoco.MjModel:
-        return rig_module.build_scene(rig_module.load_spec("espresso", "cafe.xml")).compile()
+        return rig_module.add_arms(rig_module.load_spec("espresso", "cafe.xml")).compile()
 
     def _fixed_points(self, model: mujoco.MjModel) -> dict[str, np.ndarray]:
         """World positions at rest of the sites that do not move, and of the moving ones at rest."""
