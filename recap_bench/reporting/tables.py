@@ -168,7 +168,7 @@ def _readable(summary: pd.DataFrame) -> pd.DataFrame:
 
 def _wide(table: pd.DataFrame, name: str, value: str, form: str) -> str:
     order = list(dict.fromkeys(table[name]))
-    wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0)[order]
+    wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0, sort=False)[order]
     text = wide.map(form.format).reset_index().astype(str)
     return _markdown_table(text)
 
