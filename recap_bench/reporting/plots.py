@@ -1,6 +1,7 @@
 """Figures of a run: throughput and success per iteration, and how far the episodes got."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def _with_shared_start(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def _style(index: int) -> dict[str, object]:
+def _style(index: int) -> dict[str, Any]:
     return {
         "color": COLOURS[index % len(COLOURS)],
         "marker": MARKERS[index % len(MARKERS)],
