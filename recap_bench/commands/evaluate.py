@@ -70,6 +70,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers":
+    from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
     from recap_bench.learning import load_policy
     from recap_bench.loop.pilots import Controllers
     from recap_bench.policy import IdlePolicy, RandomPolicy
@@ -79,8 +80,7 @@ def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers
     if args.policy == "idle":
         return Controllers(IdlePolicy())
     if args.policy == "random":
-        space = env.single_action_space
-        return Controllers(RandomPolicy(space.low, space.high))
+        return Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH))
     if args.policy == "shuffled":
         return Controllers(_shuffled(env))
     return Controllers(load_policy(args.policy, condition=args.condition, guidance=args.guidance))
