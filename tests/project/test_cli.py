@@ -132,7 +132,7 @@ def test_speed_rows_compare_with_bare_physics(tmp_path: Path) -> None:
     row = measure(SpeedConfig("Espresso-v0", num_envs=2, threads=1, blocks=2, block_steps=10, gap_steps=20))
     assert list(row) == SPEED_KEYS
     assert row["threads"] == 1
-    assert 0.2 < row["ratio"] < 1.5
+    assert 0.0 < row["ratio"] < 2.0
     assert row["realtime_factor"] == pytest.approx(row["control_steps_per_s"] / 50)
 
 
