@@ -26,6 +26,13 @@ class PolicySpec:
     conditions: tuple[str, ...]
     """Indicators that it was trained with, a subset of INDICATORS; the first one is the default."""
 
+    def check(self, wanted: PolicyConfig) -> None:
+        """Raise ConfigurationError if a policy of the shape `wanted` cannot start from these weights."""
+        shape = [name for name in ("width", "blocks", "chunk") if getattr(self.config, name) != getattr(wanted, name)]
+        if shape:
+            found = ", ".join(f"{name} = {getattr(self.config, name)}, not {getattr(wanted, name)}" for name in shape)
+            raise ConfigurationError(f"The pre-trained policy has {found}. Use its shape, or pre-train again.")
+
 
 class FlowPolicy:
     """A flow-matching chunk policy, conditioned on an indicator."""

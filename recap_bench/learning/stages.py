@@ -111,6 +111,7 @@ class Fitting:
         """Line 10: the policy from pi_pre on the `chosen` (M,) steps with `indicator` (M,) indices."""
         context, config = self.context, self.context.config
         start = FlowPolicy.load(self._pretrained / "policy")
+        start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), start.spec.instructions, conditions)
         steps = config.policy.sft_steps if context.iteration == 0 else config.policy.fit_steps
         setup = PolicySetup(spec, start.statistics, steps, context.seed, f"iteration {context.iteration}")

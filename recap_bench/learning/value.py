@@ -39,9 +39,7 @@ class ValueSpec:
         """Raise ConfigurationError if this value function was fitted to something else than `wanted`."""
         differing = [name for name in self.__dataclass_fields__ if getattr(self, name) != getattr(wanted, name)]
         if differing:
-            found = ", ".join(
-                f"{name} = {getattr(self, name)} instead of {getattr(wanted, name)}" for name in differing
-            )
+            found = ", ".join(f"{name} = {getattr(self, name)}, not {getattr(wanted, name)}" for name in differing)
             raise ConfigurationError(
                 f"The pre-trained value function was fitted with {found}: its values would be in other units. "
                 "Use the settings of the pre-training, or pre-train again."
