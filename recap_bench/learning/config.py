@@ -81,7 +81,7 @@ class LabelConfig:
 class PolicyConfig:
     """The flow-matching chunk policy and its fit."""
 
-    width: int = 512
+    width: int = 384
     """Width of the residual stream."""
     blocks: int = 4
     """Residual blocks."""
@@ -103,11 +103,11 @@ class PolicyConfig:
     """AdamW weight decay."""
     ema: float = 0.998
     """Decay of the averaged weights, in [0, 1); 0 uses the last weights."""
-    pretrain_steps: int = 9000
+    pretrain_steps: int = 12000
     """Gradient steps of pi_pre."""
     sft_steps: int = 3000
     """Gradient steps of the fit on demonstrations."""
-    fit_steps: int = 5000
+    fit_steps: int = 6000
     """Gradient steps of each later fit."""
     precision: str = "auto"
     """One of PRECISIONS."""
@@ -168,6 +168,6 @@ STANDARD = LearningConfig()
 
 QUICK = LearningConfig(
     value=ValueConfig(width=128, steps=300, folds=3),
-    policy=PolicyConfig(width=256, blocks=3, pretrain_steps=4000, sft_steps=1500, fit_steps=2500),
+    policy=PolicyConfig(width=256, blocks=3, pretrain_steps=5000, sft_steps=2000, fit_steps=3000),
 )
 """A smoke run of the whole loop: about two minutes of training in all."""

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from recap_bench.errors import ConfigurationError
 from recap_bench.seeding import derive_seed
+
+Network = TypeVar("Network", bound=nn.Module)
 
 REPORT_EVERY = 50
 """Gradient steps between two reports of progress."""
@@ -62,11 +65,11 @@ def autocast(precision: str, device: str) -> AbstractContextManager:
 
 
 def train(
-    network: nn.Module,
+    network: Network,
     loss: Callable[[], torch.Tensor],
     schedule: Schedule,
     report: Callable[[int], None],
-) -> tuple[nn.Module, list[tuple[int, float]]]:
+) -> tuple[Network, list[tuple[int, float]]]:
     """Minimise `loss()` over the weights of `network`; return the averaged network and (step, mean loss) pairs."""
     optimiser = adamw(network, schedule.learning_rate, schedule.weight_decay)
     pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step, schedule.steps))

@@ -23,7 +23,7 @@ from recap_bench.learning.value import (
 )
 from recap_bench.seeding import derive_seed
 
-MAX_CHECKED = 8192
+MAX_CHECKED = 4096
 """Held-out frames that early stopping looks at; more would cost without deciding differently."""
 
 
