@@ -47,7 +47,10 @@ def failure(world: World, brew: Brew, stages: np.ndarray) -> np.ndarray:
     """Return the failure code of each simulation, 0 for none, (k,) int8; the first of FAILURES that holds."""
     free = brew.engaged == 0
     conditions = (
-        free & _dropped(world.portafilter, world.portafilter_rotation[:, :, 2], world.portafilter_velocity, world, world.handle),
+        free
+        & _dropped(
+            world.portafilter, world.portafilter_rotation[:, :, 2], world.portafilter_velocity, world, world.handle
+        ),
         _dropped(world.cup, world.cup_up, world.cup_velocity, world, world.cup),
         brew.spilled_g > p.GROUNDS_SPILL_LIMIT_G,
         brew.spilled_ml > p.COFFEE_SPILL_LIMIT_ML,
