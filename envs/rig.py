@@ -27,18 +27,18 @@ TOP_DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 
 
 def load_spec(*path: str) -> mujoco.MjSpec:
-    """Return the MjSpec of an MJCF file under recap_bench.assets."""
-    text = resources.files("recap_bench.assets").joinpath(*path).read_text(encoding="utf-8")
-    return mujoco.MjSpec.from_string(text)
+    """Return the MjSpec of an MJCF file under recap_bench.assets; it may include station.xml."""
+    assets = resources.files("recap_bench.assets")
+    station = assets.joinpath("rig", "station.xml").read_bytes()
+    text = assets.joinpath(*path).read_text(encoding="utf-8")
+    return mujoco.MjSpec.from_string(text, include={"station.xml": station})
 
 
-def build_scene(fixtures: mujoco.MjSpec) -> mujoco.MjSpec:
-    """Return the station with both arms and the task's `fixtures`."""
-    scene = load_spec("rig", "station.xml")
+def add_arms(scene: mujoco.MjSpec) -> mujoco.MjSpec:
+    """Attach both arms to a task's scene, which includes the station, and return it."""
     for side in SIDES:
         frame = scene.worldbody.add_frame(pos=ARM_BASES_M[side])
         scene.attach(load_spec("rig", "arm.xml"), prefix=f"{side}_", frame=frame)
-    scene.attach(fixtures, prefix="", frame=scene.worldbody.add_frame())
     return scene
 
 

@@ -45,8 +45,8 @@ class Hand:
         position = np.asarray(position, float)
         pace = speed * self.operator.profile.speed
         duration = max(
-            np.linalg.norm(position - start) / (HAND_SPEED_M_S * pace),
-            np.linalg.norm(axis_angle) / (TURN_SPEED_RAD_S * pace),
+            float(np.linalg.norm(position - start)) / (HAND_SPEED_M_S * pace),
+            float(np.linalg.norm(axis_angle)) / (TURN_SPEED_RAD_S * pace),
             MIN_MOVE_S / pace,
         )
         steps = max(1, round(duration * CONTROL_HZ))
@@ -168,6 +168,11 @@ def side_by_side(*motions: Motion) -> Motion:
         active = [motion for motion in active if next(motion, StopIteration) is not StopIteration]
         if active:
             yield
+
+
+def limited(step: np.ndarray, most: float) -> np.ndarray:
+    """Return `step` (3,), shortened to the length `most` if it is longer."""
+    return step * min(1.0, most / max(float(np.linalg.norm(step)), 1e-9))
 
 
 def rotation_vector(rotation: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode
 
 from recap_bench.envs import make_vec
 from recap_bench.envs.operators import profile
+from recap_bench.envs.rig import ACTION_LOW
 from recap_bench.errors import ConfigurationError
 from recap_bench.seeding import stream
 
@@ -91,7 +92,8 @@ def measure(config: SpeedConfig, report: Callable[[int, int], None] = lambda don
     )
     env.reset(seed=0)
     bare = _bare_batch(env)
-    env_rates, bare_rates = [], []
+    env_rates: list[float] = []
+    bare_rates: list[float] = []
     for index, block in enumerate(_blocks(config)):
         for which in (0, 1) if index % 2 else (1, 0):
             seconds = _time_env(env, block) if which == 0 else _time_bare(env, bare, block)
@@ -137,7 +139,7 @@ class _Driver:
         """Play `steps` control steps; episodes that have ended before are replaced first."""
         self._begin(np.flatnonzero(~self.running))
         block = Block([self.env.snapshot(i) for i in range(self.env.num_envs)], [], [], [])
-        actions = np.zeros(self.env.action_space.shape, np.float32)
+        actions = np.zeros((self.env.num_envs, len(ACTION_LOW)), np.float32)
         for _ in range(steps):
             ids = np.flatnonzero(self.running)
             actions[ids] = self.oracle.act(ids)

@@ -78,28 +78,22 @@ class ToyVectorEnv(VectorEnv):
         self._diverging = set(diverging)
         self.position, self.target = np.zeros(num_envs), np.zeros(num_envs)
         self.touched, self.returned = np.zeros(num_envs, bool), np.zeros(num_envs, bool)
-        self._seeds, self._elapsed = np.zeros(num_envs, np.int64), np.zeros(num_envs, np.int64)
+        self._seeds, self._elapsed = np.full(num_envs, -1), np.zeros(num_envs, np.int64)
         self._failure = np.full(num_envs, "none", dtype="<U16")
         self._over = np.ones(num_envs, bool)
-        self._streams: list[np.random.Generator | None] = [None] * num_envs
-
-    @property
-    def np_random(self):
-        return tuple(self._streams)
 
     def reset(self, *, seed=None, options=None):
         mask = np.ones(self.num_envs, bool) if options is None else options["reset_mask"]
         for slot in np.flatnonzero(mask):
             self._seeds[slot] = seed[slot]
-            self._streams[slot] = np.random.default_rng(int(seed[slot]))
-            self.target[slot] = self._streams[slot].uniform(0.3, 0.8)
+            self.target[slot] = np.random.default_rng(int(seed[slot])).uniform(0.3, 0.8)
         for array in (self.position, self.touched, self.returned, self._elapsed, self._over):
             array[mask] = 0
         self._failure[mask] = "none"
         return self._observation(), self._info()
 
     def step(self, actions):
-        if None in self._streams:
+        if (self._seeds < 0).any():
             raise gymnasium.error.ResetNeeded("Reset every simulation before the first step.")
         self.steps_taken += 1
         ids = np.flatnonzero(~self._over)

@@ -1,16 +1,22 @@
 """What the scripted barista sees of one simulation: privileged, measured, always current."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from recap_bench.envs.espresso import parameters as p
+from recap_bench.envs.rig import JAW_OPENING_M
+
+if TYPE_CHECKING:
+    from recap_bench.envs.espresso.task import EspressoTask
 
 
 class View:
     """Reads one simulation of an EspressoTask."""
 
-    def __init__(self, task, simulation: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, task: "EspressoTask", simulation: int) -> None:
         batch, model, i = task.simulation.batch, task.simulation.model, simulation
-        self._task, self._i = task, i
+        self._i = i
         self._process = task.process
         bodies = task.simulation.body_ids(["portafilter", "cup"])
         self._portafilter_xpos, self._cup_xpos = batch.xpos[i, bodies[0]], batch.xpos[i, bodies[1]]
@@ -61,7 +67,7 @@ class View:
 
     def jaw(self, side: int) -> float:
         """Measured jaw opening in [0, 1]."""
-        return float(self._qpos[self._jaws[side]].sum() / 0.09)
+        return float(self._qpos[self._jaws[side]].sum() / JAW_OPENING_M)
 
     @property
     def tamper(self) -> float:

@@ -1,13 +1,12 @@
 """The barista's left hand: tamper and cup."""
 
-from typing import Any
-
 import numpy as np
 
 from recap_bench.envs.espresso import parameters as p
 from recap_bench.envs.espresso.barista_view import View
-from recap_bench.envs.rig import ARM_BASES_M
-from recap_bench.envs.scripting import Hand, Motion, Operator, facing
+from recap_bench.envs.espresso.right_hand import RightHand
+from recap_bench.envs.rig import ARM_BASES_M, JAW_OPENING_M
+from recap_bench.envs.scripting import Hand, Motion, Operator, facing, limited
 from recap_bench.envs.simulation import CONTROL_HZ
 
 LEFT = 0
@@ -32,10 +31,8 @@ REST_M = np.array([0.16, 0.22, 0.24])
 class LeftHand:
     """Phases of the left hand; `run` enters the one whose condition holds."""
 
-    other: Any
-
-    def __init__(self, hand: Hand, view: View, operator: Operator) -> None:
-        self.hand, self.view, self.operator = hand, view, operator
+    def __init__(self, hand: Hand, view: View, operator: Operator, other: RightHand) -> None:
+        self.hand, self.view, self.operator, self.other = hand, view, operator, other
         self.phase = "start"
         self.reckless = operator.errs()
 
@@ -116,8 +113,12 @@ class LeftHand:
         """Whether the jaws are closed on the cup."""
         grasp, _ = self.view.hand(LEFT)
         centre = self.view.cup + CUP_GRIP_M * self.view.cup_up
-        width = 2 * self.view.cup_radius / 0.09
-        return bool(np.linalg.norm(grasp - centre) < 0.02 and self.hand.jaw < 0.95 * width and self.view.jaw(LEFT) < width + 0.08)
+        width = 2 * self.view.cup_radius / JAW_OPENING_M
+        return bool(
+            np.linalg.norm(grasp - centre) < 0.02
+            and self.hand.jaw < 0.95 * width
+            and self.view.jaw(LEFT) < width + 0.08
+        )
 
     def _grip(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return grasp point and rotation for the cup standing at `point`, reached from the shoulder's side."""
@@ -143,7 +144,7 @@ class LeftHand:
         miss = 0.04 * back if self.operator.fumbles() else np.zeros(3)
         position, rotation = self._grip(view.cup)
         yield from hand.move(position + self.operator.aim() + miss, rotation, speed=0.7)
-        yield from hand.set_jaw(2 * (view.cup_radius - CUP_SQUEEZE_M) / 0.09, settle_s=0.08)
+        yield from hand.set_jaw(2 * (view.cup_radius - CUP_SQUEEZE_M) / JAW_OPENING_M, settle_s=0.08)
 
     def carry_cup(self, goal: np.ndarray, speed: float) -> Motion:
         """Lift, carry level to above `goal`, servo, set down; stops when the cup is lost."""
@@ -163,7 +164,7 @@ class LeftHand:
             if np.linalg.norm(error[:2]) < 0.003 or not self.holding_cup():
                 break
             step = 0.2 * np.array([error[0], error[1], 0.0])
-            hand.nudge(step * min(1.0, 0.002 / max(np.linalg.norm(step), 1e-9)))
+            hand.nudge(limited(step, 0.002))
             yield
         yield from hand.shift(np.array([0.0, 0.0, goal[2] - view.cup[2] - 0.0005]), speed=0.5)
 

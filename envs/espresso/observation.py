@@ -50,6 +50,15 @@ def environment_state(world: World, brew: Brew, fixtures: Fixtures, points: dict
     cup = _in_hand(world, 0, world.cup + 0.5 * p.CUP_HEIGHT_M * world.cup_up)
     knob = points["knob"] + world.tamper[:, None] * np.array([0.0, 0.0, 1.0]) - world.hands[:, 0]
     spout = np.append(fixtures.seat[:2], points["tray"][2])
+    near = [
+        handle,
+        cup,
+        world.portafilter - (fixtures.chute - points["chute_drop"]),
+        world.portafilter - fixtures.tamper_axis,
+        world.portafilter - fixtures.seat,
+        world.cup - spout,
+        world.cup[:, :2] - fixtures.mat,
+    ]
     columns = [
         world.hands.reshape(-1, 6),
         world.hand_rotations[..., 0].reshape(-1, 6),
@@ -63,13 +72,7 @@ def environment_state(world: World, brew: Brew, fixtures: Fixtures, points: dict
         cup,
         knob,
         points["button"] - world.hands[:, 1],
-        np.tanh(handle / NEAR_M),
-        np.tanh(cup / NEAR_M),
-        np.tanh((world.portafilter - (fixtures.chute - points["chute_drop"])) / NEAR_M),
-        np.tanh((world.portafilter - fixtures.tamper_axis) / NEAR_M),
-        np.tanh((world.portafilter - fixtures.seat) / NEAR_M),
-        np.tanh((world.cup - spout) / NEAR_M),
-        np.tanh((world.cup[:, :2] - fixtures.mat) / NEAR_M),
+        np.tanh(np.concatenate(near, axis=1) / NEAR_M),
         fixtures.mat,
         _scalars(world, brew, fixtures),
     ]
@@ -78,7 +81,7 @@ def environment_state(world: World, brew: Brew, fixtures: Fixtures, points: dict
 
 def _in_hand(world: World, side: int, point: np.ndarray) -> np.ndarray:
     """Return a world point (k, 3) in the frame of a hand, (k, 3)."""
-    return np.einsum("kji,kj->ki", world.hand_rotations[:, side], point - world.hands[:, side])
+    return ((point - world.hands[:, side])[:, None] @ world.hand_rotations[:, side])[:, 0]
 
 
 def _scalars(world: World, brew: Brew, fixtures: Fixtures) -> np.ndarray:

@@ -4,13 +4,15 @@ Each hand chooses its next phase from what it sees, so that a dropped grasp, a s
 middle of the task needs no special case: the phase whose condition holds is simply entered again.
 """
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from recap_bench.envs.espresso import parameters as p
 from recap_bench.envs.espresso.barista_view import View
 from recap_bench.envs.espresso.left_hand import LeftHand
 from recap_bench.envs.espresso.right_hand import RightHand
 from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle
+
+if TYPE_CHECKING:
+    from recap_bench.envs.espresso.task import EspressoTask
 
 
 class Barista(Script):
@@ -20,8 +22,8 @@ class Barista(Script):
         self.view, self.operator = view, operator
 
     def run(self) -> Motion:
-        left, right = LeftHand(self.hands[0], self.view, self.operator), RightHand(self.hands[1], self.view, self.operator)
-        left.other, right.other = right, left
+        right = RightHand(self.hands[1], self.view, self.operator)
+        left = LeftHand(self.hands[0], self.view, self.operator, right)
         motions = left.run(), right.run()
         while True:
             for motion in motions:
@@ -33,12 +35,9 @@ class Barista(Script):
 class EspressoOracle(ScriptedOracle):
     """One barista per simulation."""
 
-    def __init__(self, task) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, task: "EspressoTask") -> None:
         super().__init__(task.simulation.n, task.rig)
         self.task = task
 
     def make_script(self, simulation: int, operator: Operator) -> Barista:
         return Barista(View(self.task, simulation), operator)
-
-
-__all__ = ["EspressoOracle", "Barista", "p", "np"]

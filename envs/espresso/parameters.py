@@ -11,6 +11,10 @@ DOSE_MIN_G = 15.5
 """A shorter puck gives a bad shot."""
 DOSE_MAX_G = 21.5
 """Capacity of the basket; more overflows."""
+BASKET_HEIGHT_M = 0.045
+"""Base of the basket to its rim."""
+GRINDER_TILT_RAD = 0.3
+"""The grinder's sensor does not see a basket tilted more than this."""
 GRINDER_SENSOR_RADIUS_M = 0.022
 """The grinder runs while the basket's axis is this close to the chute."""
 GRINDER_GAP_M = (0.008, 0.070)
@@ -76,8 +80,8 @@ TOPPLED_RAD = 1.05
 """An object lying on its side."""
 HAND_DISTANCE_M = 0.045
 """A hand whose grasp point is farther from an object's grip than this does not hold it."""
-TABLE_X_M = (-0.25, 0.90)
-TABLE_Y_M = (-0.70, 0.70)
+TABLE_CENTRE_M = (0.325, 0.0)
+TABLE_HALF_M = (0.575, 0.70)
 
 PICK_HEIGHT_M = 0.030
 """The portafilter counts as picked when its base is this high."""

@@ -64,32 +64,41 @@ class Fixtures:
     """Centre of the serving mat, (k, 2)."""
 
 
-def tilt(up: np.ndarray) -> np.ndarray:
-    """Angle between a unit vector (k, 3) and the vertical, (k,)."""
-    return np.arccos(np.clip(up[:, 2], -1.0, 1.0))
+def leans(up: np.ndarray, angle_rad: float | np.ndarray) -> np.ndarray:
+    """Whether a unit vector (k, 3) is more than this far from the vertical, (k,) bool."""
+    return up[:, 2] < np.cos(angle_rad)
+
+
+def length(vectors: np.ndarray) -> np.ndarray:
+    """Euclidean length over the last axis; several times faster than np.linalg.norm on small arrays."""
+    return np.sqrt((vectors * vectors).sum(-1))
 
 
 def distance_xy(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Horizontal distance, (k,)."""
-    offset = points[:, :2] - target[..., :2]
-    return np.sqrt(np.einsum("ki,ki->k", offset, offset))
+    return length(points[:, :2] - target[..., :2])
+
+
+def clip(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Clip; np.clip costs three times as much on small arrays."""
+    return np.minimum(np.maximum(values, low), high)
 
 
 def grind(brew: Brew, world: World, fixtures: Fixtures) -> None:
     """Dose while the basket is under the chute; what misses the basket is spilled."""
-    rim = world.portafilter + p.CUP_INNER_HEIGHT_M * world.portafilter_rotation[:, :, 2]
+    up = world.portafilter_rotation[:, :, 2]
+    rim = world.portafilter + p.BASKET_HEIGHT_M * up
     offset = distance_xy(rim, fixtures.chute)
     gap = fixtures.chute[2] - rim[:, 2]
-    angle = tilt(world.portafilter_rotation[:, :, 2])
     present = (offset < p.GRINDER_SENSOR_RADIUS_M) & (gap > p.GRINDER_GAP_M[0]) & (gap < p.GRINDER_GAP_M[1])
-    brew.grinding = (present & (angle < 0.3) & (brew.locked == 0)).astype(float)
+    brew.grinding = (present & ~leans(up, p.GRINDER_TILT_RAD) & (brew.locked == 0)).astype(float)
     flow = brew.grinding * fixtures.dose_rate_g_s * DT
-    caught = flow * np.clip((p.CATCH_NONE_M - offset) / (p.CATCH_NONE_M - p.CATCH_FULL_M), 0.0, 1.0)
+    caught = flow * clip((p.CATCH_NONE_M - offset) / (p.CATCH_NONE_M - p.CATCH_FULL_M), 0.0, 1.0)
     dose = brew.dose_g + caught
     brew.tamp_s = np.where(caught > 0, 0.0, brew.tamp_s)
     overflow = np.maximum(dose - p.DOSE_MAX_G, 0.0)
     holds = np.where(brew.tamp_s >= p.TAMP_HOLD_S, 2 * p.GROUNDS_TILT_RAD, p.GROUNDS_TILT_RAD)
-    pours = (angle > holds) & (brew.locked == 0)
+    pours = leans(up, holds) & (brew.locked == 0)
     poured = np.minimum(dose - overflow, np.where(pours, p.GROUNDS_POUR_G_S * DT, 0.0))
     brew.dose_g = dose - overflow - poured
     brew.spilled_g = brew.spilled_g + (flow - caught) + overflow + poured
@@ -100,7 +109,7 @@ def tamp(brew: Brew, world: World, fixtures: Fixtures) -> None:
     up = world.portafilter_rotation[:, :, 2]
     centred = distance_xy(world.portafilter, fixtures.tamper_axis) < p.TAMP_OFFSET_M
     seated = np.abs(world.portafilter[:, 2] - fixtures.tamper_axis[2]) < p.TAMP_SEATED_M
-    pressed = centred & seated & (tilt(up) < p.TAMP_TILT_RAD) & (brew.dose_g > 5.0)
+    pressed = centred & seated & ~leans(up, p.TAMP_TILT_RAD) & (brew.dose_g > 5.0)
     force = world.tamper_force
     within = pressed & (force >= p.TAMP_FORCE_N[0]) & (force <= p.TAMP_FORCE_N[1])
     brew.tamp_s = brew.tamp_s + np.where(within, DT, 0.0)
@@ -109,9 +118,9 @@ def tamp(brew: Brew, world: World, fixtures: Fixtures) -> None:
 
 def turn_bayonet(brew: Brew, world: World, fixtures: Fixtures, gripped: np.ndarray) -> None:
     """Engage the lugs at the seat, release them when pulled or let go unturned, latch them when turned home."""
-    offset = np.linalg.norm(world.portafilter - fixtures.seat, axis=1)
-    relative = np.einsum("ji,kji->k", fixtures.seat_rotation, world.portafilter_rotation)
-    angle = np.arccos(np.clip((relative - 1.0) / 2.0, -1.0, 1.0))
+    offset = length(world.portafilter - fixtures.seat)
+    relative = (fixtures.seat_rotation * world.portafilter_rotation).sum((1, 2))
+    angle = np.arccos(clip((relative - 1.0) / 2.0, -1.0, 1.0))
     unturned = world.collar < p.BAYONET_FREE_RAD
     enters = (offset < p.BAYONET_OFFSET_M) & (angle < p.BAYONET_ANGLE_RAD) & unturned & gripped
     comes_free = unturned & ((offset > p.BAYONET_RELEASE_M) | ~gripped)
@@ -157,7 +166,7 @@ def freeboard(brew: Brew, fixtures: Fixtures) -> np.ndarray:
 def slosh(brew: Brew, world: World, fixtures: Fixtures) -> None:
     """Spill what stands above the rim when the surface tilts against the cup."""
     inner = fixtures.cup_radius_m - p.CUP_WALL_M
-    cosine = np.clip(np.einsum("ki,ki->k", world.liquid_up, world.cup_up), 0.02, 1.0)
+    cosine = clip((world.liquid_up * world.cup_up).sum(-1), 0.02, 1.0)
     rise = inner * np.sqrt(1.0 - cosine**2) / cosine
     excess = np.maximum(rise - freeboard(brew, fixtures), 0.0)
     area = np.pi * inner**2
@@ -168,9 +177,9 @@ def slosh(brew: Brew, world: World, fixtures: Fixtures) -> None:
 
 def serve(brew: Brew, world: World, fixtures: Fixtures) -> None:
     """Count the time a cup has stood on the mat, upright, at rest and let go."""
-    speed = np.linalg.norm(world.cup_velocity, axis=1)
+    speed = length(world.cup_velocity)
     centre = world.cup + 0.5 * p.CUP_HEIGHT_M * world.cup_up
-    nearest = np.linalg.norm(world.hands - centre[:, None], axis=2).min(1)
+    nearest = length(world.hands - centre[:, None]).min(1)
     stands = (
         (distance_xy(world.cup, fixtures.mat) < p.SERVE_RADIUS_M)
         & (world.cup[:, 2] < 0.008)

@@ -1,12 +1,19 @@
 """The barista's right hand: portafilter, grinder, pedestal, bayonet and button."""
 
-from typing import Any
-
 import numpy as np
 
 from recap_bench.envs.espresso import parameters as p
 from recap_bench.envs.espresso.barista_view import View
-from recap_bench.envs.scripting import Hand, Motion, Operator, facing, nearer_half_turn, rotation_matrices, rotation_vector, wait
+from recap_bench.envs.scripting import (
+    Hand,
+    Motion,
+    Operator,
+    facing,
+    limited,
+    nearer_half_turn,
+    rotation_matrices,
+    rotation_vector,
+)
 from recap_bench.envs.simulation import CONTROL_HZ
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -18,7 +25,6 @@ HELD_M = 0.03
 """The handle is held while its grip lies this close to the grasp point and the jaws are closed on it."""
 FORWARD = np.array([-1.0, 0.0, 0.0])
 """Direction of the handle at grinder, pedestal and when locked: toward the robot."""
-SEAT_ANGLE_RAD = np.pi / 4
 BUTTON_HAND = facing(np.array([0.87, 0.0, -0.5]), np.array([0.0, 1.0, 0.0]))
 REST_M = np.array([0.10, -0.24, 0.26])
 
@@ -32,8 +38,6 @@ def upright(handle_direction: np.ndarray) -> np.ndarray:
 
 class RightHand:
     """Phases of the right hand; `run` enters the one whose condition holds."""
-
-    other: Any
 
     def __init__(self, hand: Hand, view: View, operator: Operator) -> None:
         self.hand, self.view, self.operator = hand, view, operator
@@ -59,7 +63,7 @@ class RightHand:
     def after_locking(self) -> Motion:
         """Let go of the handle, press the button once the cup stands, then rest."""
         view = self.view
-        if np.linalg.norm(view.hand(RIGHT)[0] - view.handle) < 0.05 or self.hand.jaw > 0.05 and self.phase == "turn":
+        if np.linalg.norm(view.hand(RIGHT)[0] - view.handle) < 0.05 or (self.hand.jaw > 0.05 and self.phase == "turn"):
             yield from self.let_go()
         elif view.process("pump_s") == 0 and view.cup_under_spout():
             yield from self.press_button()
@@ -122,7 +126,7 @@ class RightHand:
                 return
             arm = self.view.hand(RIGHT)[0] - self.view.portafilter
             step = 0.25 * (error + np.cross(turn, arm))
-            self.hand.nudge(step * min(1.0, 0.004 / max(np.linalg.norm(step), 1e-9)), 0.25 * turn)
+            self.hand.nudge(limited(step, 0.004), 0.25 * turn)
             yield
 
     def grind(self) -> Motion:
@@ -237,6 +241,3 @@ class RightHand:
         if np.linalg.norm(self.hand.position - REST_M) > 0.01:
             yield from self.hand.move(REST_M, facing(DOWN, np.array([0.0, 1.0, 0.0])))
         yield
-
-
-__all__ = ["RightHand", "upright", "wait"]

@@ -57,7 +57,10 @@ class StartStates:
         }  # fmt: skip
         self.cup_geoms = np.array([model.geom(name).id for name in ("cup", "coffee", "coffee_surface")])
         self.grip_geoms = np.array(
-            [model.geom(name).id for name in ("basket", "handle", "cup", "left_pad_a", "left_pad_b", "right_pad_a", "right_pad_b")]
+            [
+                model.geom(name).id
+                for name in ("basket", "handle", "cup", "left_pad_a", "left_pad_b", "right_pad_a", "right_pad_b")
+            ]
         )
         self.mat_geom = model.geom("serve_mat").id
         self.masses = simulation.body_ids(["portafilter", "cup"])
@@ -93,7 +96,7 @@ class StartStates:
 
     def _size_cup(self, i: int, radius: float) -> None:
         half_height = p.CUP_HEIGHT_M / 2
-        cup, coffee, surface = self.cup_geoms
+        cup = self.cup_geoms[0]
         self.field["geom_size"][i, self.cup_geoms, 0] = radius, radius - p.CUP_WALL_M, radius - 2 * p.CUP_WALL_M
         self.field["geom_rbound"][i, cup] = np.hypot(radius, half_height)
         self.field["geom_aabb"][i, cup] = 0, 0, 0, radius, radius, half_height

@@ -7,7 +7,7 @@ import numpy as np
 
 from recap_bench.envs import rig as rig_module
 from recap_bench.envs.espresso import observation, processes, verdict
-from recap_bench.envs.espresso import parameters as p
+from recap_bench.envs.espresso.oracle import EspressoOracle
 from recap_bench.envs.espresso.processes import PROCESS_NAMES, Brew, Fixtures
 from recap_bench.envs.espresso.start import StartStates
 from recap_bench.envs.espresso.visuals import Visuals
@@ -38,8 +38,6 @@ class EspressoTask(Task):
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.STATE_NAMES,
     )
-    action_low = rig_module.ACTION_LOW
-    action_high = rig_module.ACTION_HIGH
 
     def __init__(self, simulation: Simulation, randomization: str) -> None:
         super().__init__(simulation, randomization)
@@ -55,13 +53,19 @@ class EspressoTask(Task):
 
     @classmethod
     def build_model(cls) -> mujoco.MjModel:
-        return rig_module.build_scene(rig_module.load_spec("espresso", "cafe.xml")).compile()
+        return rig_module.add_arms(rig_module.load_spec("espresso", "cafe.xml")).compile()
 
     def _fixed_points(self, model: mujoco.MjModel) -> dict[str, np.ndarray]:
         """World positions at rest of the sites that do not move, and of the moving ones at rest."""
         data = mujoco.MjData(model)
         mujoco.mj_forward(model, data)
-        sites = {"chute": "chute", "tamper_axis": "tamper_axis", "seat": "seat", "knob": "tamper_knob", "button": "button"}
+        sites = {
+            "chute": "chute",
+            "tamper_axis": "tamper_axis",
+            "seat": "seat",
+            "knob": "tamper_knob",
+            "button": "button",
+        }
         points = {name: data.site(site).xpos.copy() for name, site in sites.items()}
         points["tray"] = data.site("tray_centre").xpos.copy()
         points["seat_rotation"] = data.site("seat").xmat.reshape(3, 3).copy()
@@ -135,8 +139,6 @@ class EspressoTask(Task):
         return verdict.hazards(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.stages[ids])
 
     def make_oracle(self) -> Oracle:
-        from recap_bench.envs.espresso.oracle import EspressoOracle
-
         return EspressoOracle(self)
 
     def refresh_visuals(self, ids: np.ndarray) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from dm_control.utils import rewards
 
 from recap_bench.envs.espresso import parameters as p
-from recap_bench.envs.espresso.processes import Brew, Fixtures, distance_xy, freeboard, good_puck, tilt
+from recap_bench.envs.espresso.processes import Brew, Fixtures, clip, distance_xy, freeboard, good_puck, leans, length
 from recap_bench.envs.espresso.world import World
 
 STAGES = ("pick_portafilter", "grind", "tamp", "lock", "bring_cup", "extract", "serve")
@@ -23,7 +23,7 @@ def handle_gripped(world: World, jaw_openings: np.ndarray) -> np.ndarray:
 
 def stages_reached(world: World, brew: Brew, fixtures: Fixtures) -> np.ndarray:
     """Which stages hold in the present state, (k, 7) bool; the task latches them."""
-    grip = np.linalg.norm(world.hands - world.handle[:, None], axis=2).min(1)
+    grip = length(world.hands - world.handle[:, None]).min(1)
     lifted = (world.portafilter[:, 2] > p.PICK_HEIGHT_M) & (grip < p.HAND_DISTANCE_M)
     under_spout = distance_xy(world.cup, fixtures.seat) < p.SPOUT_OFFSET_M
     on_tray = (np.abs(world.cup[:, 2] - 0.012) < 0.006) & (world.cup_up[:, 2] > 0.98)
@@ -46,37 +46,42 @@ def stages_reached(world: World, brew: Brew, fixtures: Fixtures) -> np.ndarray:
 def failure(world: World, brew: Brew, stages: np.ndarray) -> np.ndarray:
     """Return the failure code of each simulation, 0 for none, (k,) int8; the first of FAILURES that holds."""
     free = brew.engaged == 0
-    conditions = [
-        free & _dropped(world.portafilter, world.portafilter_rotation[:, :, 2], world.portafilter_velocity, world, world.handle),
+    conditions = (
+        free
+        & _dropped(
+            world.portafilter, world.portafilter_rotation[:, :, 2], world.portafilter_velocity, world, world.handle
+        ),
         _dropped(world.cup, world.cup_up, world.cup_velocity, world, world.cup),
         brew.spilled_g > p.GROUNDS_SPILL_LIMIT_G,
         brew.spilled_ml > p.COFFEE_SPILL_LIMIT_ML,
         brew.bad_shot > 0,
-    ]
-    return np.select(conditions, np.arange(1, len(FAILURES) + 1, dtype=np.int8), np.int8(0)).astype(np.int8)
+    )
+    code = np.zeros(len(free), np.int8)
+    for index in range(len(FAILURES), 0, -1):
+        code[conditions[index - 1]] = index
+    return code
 
 
 def _dropped(position: np.ndarray, up: np.ndarray, velocity: np.ndarray, world: World, grip: np.ndarray) -> np.ndarray:
     """Toppled, off the table, or falling out of reach of both hands, (k,) bool."""
-    away = np.linalg.norm(world.hands - grip[:, None], axis=2).min(1) > p.HAND_DISTANCE_M
+    away = length(world.hands - grip[:, None]).min(1) > p.HAND_DISTANCE_M
     falling = away & (velocity[:, 2] < -p.DROP_SPEED_M_S)
-    x, y = position[:, 0], position[:, 1]
-    outside = (x < p.TABLE_X_M[0]) | (x > p.TABLE_X_M[1]) | (y < p.TABLE_Y_M[0]) | (y > p.TABLE_Y_M[1])
-    return falling | outside | (tilt(up) > p.TOPPLED_RAD)
+    outside = (np.abs(position[:, :2] - p.TABLE_CENTRE_M) > p.TABLE_HALF_M).any(axis=1)
+    return falling | outside | leans(up, p.TOPPLED_RAD)
 
 
 def progress(world: World, brew: Brew, fixtures: Fixtures, stages: np.ndarray) -> np.ndarray:
     """Return progress within each stage, (k, 7) in [0, 1], 1 for a stage already reached."""
-    reach = np.linalg.norm(world.hands[:, 1] - world.handle, axis=1)
+    reach = length(world.hands[:, 1] - world.handle)
     values = np.stack(
         [
             rewards.tolerance(reach, bounds=(0, 0.01), margin=0.3, sigmoid="linear", value_at_margin=0),
-            np.clip(brew.dose_g / p.DOSE_MIN_G, 0, 1),
-            np.clip(brew.tamp_s / p.TAMP_HOLD_S, 0, 1),
-            0.5 * _near(np.linalg.norm(world.portafilter - fixtures.seat, axis=1), 0.3)
-            + 0.5 * np.clip(world.collar / p.BAYONET_LATCH_RAD, 0, 1),
+            clip(brew.dose_g / p.DOSE_MIN_G, 0, 1),
+            clip(brew.tamp_s / p.TAMP_HOLD_S, 0, 1),
+            0.5 * _near(length(world.portafilter - fixtures.seat), 0.3)
+            + 0.5 * clip(world.collar / p.BAYONET_LATCH_RAD, 0, 1),
             _near(distance_xy(world.cup, fixtures.seat), 0.3),
-            np.clip(brew.shot_ml / p.SHOT_FULL_ML, 0, 1),
+            clip(brew.shot_ml / p.SHOT_FULL_ML, 0, 1),
             _near(distance_xy(world.cup, fixtures.mat), 0.35) * (brew.shot_ml >= p.SHOT_FULL_ML),
         ],
         axis=1,
@@ -90,15 +95,15 @@ def _near(distance: np.ndarray, margin: float) -> np.ndarray:
 
 def hazards(world: World, brew: Brew, fixtures: Fixtures, stages: np.ndarray) -> dict[str, np.ndarray]:
     """Return predicates of imminent failure, name -> (k,) bool."""
-    cosine = np.clip(np.einsum("ki,ki->k", world.liquid_up, world.cup_up), 0.02, 1.0)
+    cosine = clip((world.liquid_up * world.cup_up).sum(-1), 0.02, 1.0)
     rise = (fixtures.cup_radius_m - p.CUP_WALL_M) * np.sqrt(1 - cosine**2) / cosine
     filled = brew.shot_ml > 0.3 * p.SHOT_ML
     untamped = (brew.dose_g > 1.0) & (brew.tamp_s < p.TAMP_HOLD_S) & (brew.engaged > 0)
     cup_there = distance_xy(world.cup, fixtures.seat) < fixtures.cup_radius_m - p.CUP_WALL_M
     button_offset = world.button > 0.25 * p.BUTTON_TRAVEL_M
     return {
-        "portafilter_tilting": (tilt(world.portafilter_rotation[:, :, 2]) > 0.45) & (brew.engaged == 0),
-        "cup_tilting": tilt(world.cup_up) > 0.35,
+        "portafilter_tilting": leans(world.portafilter_rotation[:, :, 2], 0.45) & (brew.engaged == 0),
+        "cup_tilting": leans(world.cup_up, 0.35),
         "overfilling": (brew.dose_g > 0.95 * p.DOSE_MAX_G) & (brew.grinding > 0),
         "grounds_spilling": brew.spilled_g > 0.4 * p.GROUNDS_SPILL_LIMIT_G,
         "coffee_near_rim": filled & (rise > 0.8 * freeboard(brew, fixtures)),

@@ -51,30 +51,33 @@ class WorldReader:
         self._xpos, self._xmat = batch.xpos, batch.xmat
         self._qpos, self._qvel = batch.qpos, batch.qvel
         self._site_xpos, self._sensor = batch.site_xpos, batch.sensordata
-        self._portafilter, self._cup, self._slosh = simulation.body_ids(["portafilter", "cup", "slosh"])
+        self._bodies = simulation.body_ids(["portafilter", "cup", "slosh"])
         self._handle = model.site("handle").id
-        self._joint = {name: int(model.joint(name).qposadr[0]) for name in ("tamper", "collar", "button")}
-        self._dof = {name: int(model.joint(name).dofadr[0]) for name in ("portafilter", "cup")}
+        self._joints = np.array([model.joint(name).qposadr[0] for name in ("tamper", "collar", "button")])
+        self._dofs = np.array([model.joint(name).dofadr[0] + np.arange(3) for name in ("portafilter", "cup")])
         self._force = int(model.sensor("tamper_force").adr[0])
 
     def read(self, ids: np.ndarray) -> World:
         """Return the world of the simulations `ids`."""
         hands, hand_rotations = self.rig.hands(ids)
-        xpos, xmat, qpos, qvel = self._xpos, self._xmat, self._qpos, self._qvel
-        portafilter, cup = self._dof["portafilter"], self._dof["cup"]
+        rows = ids[:, None]
+        position = self._xpos[rows, self._bodies[:2]]
+        rotation = self._xmat[rows, self._bodies].reshape(len(ids), 3, 3, 3)
+        velocity = self._qvel[ids[:, None, None], self._dofs]
+        joints = self._qpos[rows, self._joints]
         return World(
             hands=hands,
             hand_rotations=hand_rotations,
-            portafilter=xpos[ids, self._portafilter],
-            portafilter_rotation=xmat[ids, self._portafilter].reshape(len(ids), 3, 3),
-            portafilter_velocity=qvel[ids, portafilter : portafilter + 3],
+            portafilter=position[:, 0],
+            portafilter_rotation=rotation[:, 0],
+            portafilter_velocity=velocity[:, 0],
             handle=self._site_xpos[ids, self._handle],
-            cup=xpos[ids, self._cup],
-            cup_up=xmat[ids, self._cup].reshape(len(ids), 9)[:, 2::3],
-            cup_velocity=qvel[ids, cup : cup + 3],
-            liquid_up=xmat[ids, self._slosh].reshape(len(ids), 9)[:, 2::3],
-            tamper=qpos[ids, self._joint["tamper"]],
+            cup=position[:, 1],
+            cup_up=rotation[:, 1, :, 2],
+            cup_velocity=velocity[:, 1],
+            liquid_up=rotation[:, 2, :, 2],
+            tamper=joints[:, 0],
             tamper_force=self._sensor[ids, self._force],
-            collar=qpos[ids, self._joint["collar"]],
-            button=qpos[ids, self._joint["button"]],
+            collar=joints[:, 1],
+            button=joints[:, 2],
         )

@@ -56,6 +56,7 @@ def execute(args: argparse.Namespace) -> int:
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"collect {group}", done, total)
 
+        display.update(f"collect {group}", 0, args.episodes)
         summary = collect_into(store, env, controllers, assignment, report).to_dict()
     env.close()
     for name, value in summary.items():

@@ -55,6 +55,7 @@ def execute(args: argparse.Namespace) -> int:
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"evaluate {args.policy}", done, total, f"success rate {partial['success_rate']:.2f}")
 
+        display.update(f"evaluate {args.policy}", 0, args.episodes)
         result = evaluate(env, _controllers(args, env), seeds, Labels(args.policy), report).to_dict()
     env.close()
     for path in (args.json, args.csv):
@@ -69,6 +70,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers":
+    from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
     from recap_bench.learning import load_policy
     from recap_bench.loop.pilots import Controllers
     from recap_bench.policy import IdlePolicy, RandomPolicy
@@ -78,8 +80,7 @@ def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers
     if args.policy == "idle":
         return Controllers(IdlePolicy())
     if args.policy == "random":
-        space = env.single_action_space
-        return Controllers(RandomPolicy(space.low, space.high))
+        return Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH))
     if args.policy == "shuffled":
         return Controllers(_shuffled(env))
     return Controllers(load_policy(args.policy, condition=args.condition, guidance=args.guidance))

@@ -22,7 +22,7 @@ EVERY = 4
 
 
 def film_final_policy(config: RunConfig, task: str) -> Path:
-    """Film an evaluation episode of the last method's last policy on `task`, a success if there is one.
+    """Film an evaluation episode of the last method's last policy on `task`, the first of those that got furthest.
 
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
@@ -34,7 +34,7 @@ def film_final_policy(config: RunConfig, task: str) -> Path:
     if path.exists():
         return path
     rows = _result(folder, last)["rows"]
-    seed = next((row["env_seed"] for row in rows if row["success"]), rows[0]["env_seed"])
+    seed = max(rows, key=lambda row: (row["success"], row["stages_done"]))["env_seed"]
     policy = load_policy(config.out / _result(folder, replace(last, name=plan.FIT))["policy"])
     env = make_env(replace(config, num_envs=1), task, config.out / task / "diverged")
     (episode,) = collect(env, Controllers(policy), [seed], Origin(run_seed=0, source="evaluation"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from recap_bench.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
+    from recap_bench.data.episode import Episode
     from recap_bench.data.store import Store
 
 HELP = "play a stored episode again, and film it"
@@ -27,29 +28,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Replay, print what happened, and compare with the recording."""
-    from recap_bench.reporting.film import Replay, write_film
-
+    """Replay, compare with the recording, and film."""
     store = _store(args.source)
     group = args.group or store.groups()[0]
-    episode = next(islice(store.episodes([group]), args.episode, None), None)
+    episode = next(islice(store.episodes([group]), max(args.episode, 0), None), None)
     if episode is None or args.episode < 0:
         raise DataError(f"Group {group!r} of {store.path} has no episode {args.episode}.")
     randomization = args.randomization or _randomization(store.path)
-    print(f"{store.path}, groups {', '.join(store.groups())}; episode {args.episode} of {group}:")
-    print(f"  recorded: {_text(episode.success, episode.failure_mode, episode.length)}, seed {episode.seed}")
+    print(f"{store.path} (groups {', '.join(store.groups())}), episode {args.episode} of {group}:")
+    ending = "success" if episode.success else episode.failure_mode
+    print(f"  recorded: {ending} after {episode.length} steps, environment seed {episode.seed}")
+    exact = _check(episode, randomization)
     if args.video:
-        outcome = write_film(args.video, episode, randomization)
-        print(f"  film:     {args.video}")
-    else:
-        outcome = Replay(episode, randomization).run()
-    print(f"  replayed: {_text(outcome.success, outcome.failure_mode, outcome.steps)}, ", end="")
-    print(f"joints within {outcome.joint_error:.1e}: {'the same' if outcome.reproduced else 'NOT the same'}")
-    return 0 if outcome.reproduced else 1
+        from recap_bench.reporting.film import write_film
+
+        print(f"  film:     {write_film(args.video, episode, randomization)}")
+    return 0 if exact else 1
 
 
-def _text(success: bool, failure_mode: str, steps: int) -> str:
-    return f"{'success' if success else failure_mode} after {steps} steps"
+def _check(episode: "Episode", randomization: str) -> bool:
+    """Replay `episode`, print how far it comes out as recorded, and return whether all of it does."""
+    from gymnasium.vector import AutoresetMode
+
+    from recap_bench.envs import make_vec
+    from recap_bench.loop.replay import replay
+
+    env = make_vec(episode.task, randomization=randomization, autoreset_mode=AutoresetMode.DISABLED)
+    result = replay(env, episode)
+    env.close()
+    difference = "no difference"
+    if result.first_difference is not None:
+        difference = (
+            f"{result.differing} differs by {result.largest_difference:.1e} from step {result.first_difference}"
+        )
+    print(f"  replayed: {difference}, {'the same' if result.same_outcome else 'ANOTHER'} outcome")
+    return result.exact
 
 
 def _store(source: Path) -> "Store":

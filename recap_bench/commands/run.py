@@ -53,7 +53,7 @@ def execute(args: argparse.Namespace) -> int:
 
     with make_display() as display:
         display.message(f"run in {config.out}: {', '.join(config.methods)} on {', '.join(config.tasks)}")
-        run(config, RunProgress(display))
+        run(config, RunProgress(config, display))
         written = write_report(config.out)
         display.message(f"report in {written[0].parent}")
         for task in config.tasks:
@@ -93,7 +93,7 @@ def _print_plan(config: "RunConfig") -> None:
 
 
 def _film(config: "RunConfig", task: str, say: Any) -> None:
-    """Film one evaluation episode of the last policy, a success if it had one; say so if that is impossible."""
+    """Film the evaluation episode in which the last policy got furthest; say so if that is impossible."""
     from recap_bench.commands.final_policy import film_final_policy
     from recap_bench.errors import RenderingUnavailableError
 

@@ -1,0 +1,22 @@
+"""Learning: returns, value function, labels and the advantage-conditioned policy.
+
+Torch is imported on the first use of `load_policy`, not here.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recap_bench.learning.chunk_policy import FlowPolicy
+
+
+def load_policy(path: str | Path, condition: str | None = None, guidance: float | None = None) -> "FlowPolicy":
+    """Open the policy checkpoint folder `path`.
+
+    `condition` is 'positive' (default), 'negative' or 'none'; `guidance` defaults to the one saved with the
+    checkpoint for 'positive', and to 1 otherwise. Raises DataError for a missing or damaged checkpoint,
+    ConfigurationError for a combination that the checkpoint was not trained for.
+    """
+    from recap_bench.learning.chunk_policy import FlowPolicy
+
+    return FlowPolicy.load(Path(path), condition=condition, guidance=guidance)

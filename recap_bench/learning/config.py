@@ -48,7 +48,10 @@ class ValueConfig:
         for name in ("width", "blocks", "steps", "batch", "check_every", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _require(
-            self.check_every <= self.steps, "check_every", self.check_every, f"at most steps = {self.steps}, or it never looks"
+            self.check_every <= self.steps,
+            "check_every",
+            self.check_every,
+            f"at most steps = {self.steps}, or it never looks",
         )
 
 
@@ -78,7 +81,7 @@ class LabelConfig:
 class PolicyConfig:
     """The flow-matching chunk policy and its fit."""
 
-    width: int = 512
+    width: int = 384
     """Width of the residual stream."""
     blocks: int = 4
     """Residual blocks."""
@@ -100,11 +103,11 @@ class PolicyConfig:
     """AdamW weight decay."""
     ema: float = 0.998
     """Decay of the averaged weights, in [0, 1); 0 uses the last weights."""
-    pretrain_steps: int = 9000
+    pretrain_steps: int = 12000
     """Gradient steps of pi_pre."""
     sft_steps: int = 3000
     """Gradient steps of the fit on demonstrations."""
-    fit_steps: int = 5000
+    fit_steps: int = 6000
     """Gradient steps of each later fit."""
     precision: str = "auto"
     """One of PRECISIONS."""
@@ -139,7 +142,9 @@ class LearningConfig:
     def from_dict(cls, values: dict[str, Any]) -> "LearningConfig":
         """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
         try:
-            return cls(ValueConfig(**values["value"]), LabelConfig(**values["labels"]), PolicyConfig(**values["policy"]))
+            return cls(
+                ValueConfig(**values["value"]), LabelConfig(**values["labels"]), PolicyConfig(**values["policy"])
+            )
         except (KeyError, TypeError) as error:
             raise ConfigurationError(f"Not a learning config: {error}.") from error
 
@@ -163,6 +168,6 @@ STANDARD = LearningConfig()
 
 QUICK = LearningConfig(
     value=ValueConfig(width=128, steps=300, folds=3),
-    policy=PolicyConfig(width=256, blocks=3, pretrain_steps=4000, sft_steps=1500, fit_steps=2500),
+    policy=PolicyConfig(width=256, blocks=3, pretrain_steps=5000, sft_steps=2000, fit_steps=3000),
 )
 """A smoke run of the whole loop: about two minutes of training in all."""

@@ -1,7 +1,7 @@
 """Run the episodes of many seeds through n simulations and hand each out when it ends."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -53,18 +53,21 @@ class _Rollout:
         if not len(slots):
             return
         seeds = [waiting.pop() for _ in slots]
+        never_reset = np.flatnonzero(self._reset(slots, seeds)["seed"] < 0)
+        if len(never_reset):  # the environment demands it; without an episode they just run along
+            self._reset(never_reset, [seeds[0]] * len(never_reset))
+        self.active[slots] = True
+        self.recorder.begin(slots, seeds)
+        self.pilot.begin(slots, seeds)
+
+    def _reset(self, slots: np.ndarray, seeds: Sequence[int]) -> dict[str, Any]:
         slot_seeds: list[int | None] = [None] * self._env.num_envs
         mask = np.zeros(self._env.num_envs, bool)
-        for slot, stream in enumerate(self._env.np_random):
-            if stream is None:  # it cannot be stepped before a first reset; without an episode it just runs along
-                slot_seeds[slot], mask[slot] = seeds[0], True
         for slot, seed in zip(slots, seeds, strict=True):
             slot_seeds[slot], mask[slot] = seed, True
         self._observation, info = self._env.reset(seed=slot_seeds, options={"reset_mask": mask})
         self._stages_done = info["stages_done"]
-        self.active[slots] = True
-        self.recorder.begin(slots, seeds)
-        self.pilot.begin(slots, seeds)
+        return info
 
     def step(self) -> np.ndarray:
         """Act once in every running episode and return the slots whose episodes ended."""

@@ -1,6 +1,7 @@
 """Figures of a run: throughput and success per iteration, and how far the episodes got."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     _lines(success, summary, "success_rate", "success")
     success.set_ylabel("success rate")
     success.set_title("Success")
-    success.set_ylim(0.0, 1.0)
+    success.set_ylim(-0.02, 1.02)
     success.yaxis.set_major_formatter(PercentFormatter(1.0))
     success.legend(frameon=False)
     seeds, episodes = summary["seeds"].max(), summary["episodes"].max()
@@ -45,11 +46,17 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     panels = figure.subplots(1, len(by_method), sharey=True, squeeze=False)[0]
     for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
         for index, (iteration, line) in enumerate(lines.groupby("iteration")):
-            panel.plot(line["stage"], line["rate"], label=_iteration_name(int(iteration)), **_style(index))
+            panel.plot(
+                line["stage"].str.replace("_", " "),
+                line["rate"],
+                label=_iteration_name(int(iteration)),
+                **_style(index),
+            )
         panel.set_title(method)
-        panel.tick_params(axis="x", labelrotation=30)
+        for label in panel.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
         _tidy(panel)
-    panels[0].set_ylim(0.0, 1.02)
+    panels[0].set_ylim(-0.02, 1.02)
     panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
     panels[0].set_ylabel("episodes that reached the stage")
     panels[-1].legend(frameon=False)
@@ -78,7 +85,7 @@ def _lines(axes: Axes, summary: pd.DataFrame, value: str, prefix: str) -> None:
     iterations = sorted(summary["iteration"].unique())
     axes.set_xticks(iterations, [_iteration_name(int(iteration)) for iteration in iterations])
     axes.set_xlim(iterations[0] - 0.4, iterations[-1] + 0.4)
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])  # room for marks at zero
     _tidy(axes)
 
 
@@ -97,7 +104,7 @@ def _with_shared_start(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def _style(index: int) -> dict[str, object]:
+def _style(index: int) -> dict[str, Any]:
     return {
         "color": COLOURS[index % len(COLOURS)],
         "marker": MARKERS[index % len(MARKERS)],

@@ -106,8 +106,8 @@ class LineDisplay:
         print(text, file=self._stream, flush=True)
 
     def _remaining(self, now: float, done: int, total: int) -> str:
-        """Return the time taken or left, judged by this stage's pace so far; nothing before there is a pace."""
+        """Return the time left, judged by this stage's pace so far; nothing before there is a pace."""
         elapsed, advanced = now - self._began, done - self._first
-        if done >= total:
-            return f" in {elapsed:.0f} s"
-        return f", about {elapsed / advanced * (total - done):.0f} s left" if advanced > 0 else ""
+        if done >= total or advanced == 0:
+            return ""
+        return f", about {elapsed / advanced * (total - done):.0f} s left"

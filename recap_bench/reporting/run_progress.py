@@ -4,70 +4,88 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from recap_bench.config import RunConfig
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, PhaseAdvanced, PhaseFinished, PhaseStarted, RunPlanned, Warned
 from recap_bench.loop.plan import Phase
 from recap_bench.reporting.progress import Display
 
-WEIGHTS: Mapping[str, float] = {
-    plan.DEMONSTRATIONS: 1.0,
-    plan.PRETRAIN: 2.0,
-    plan.FIT: 1.5,
-    plan.EVALUATION: 1.0,
-    plan.CHECK: 0.6,
-    **dict.fromkeys(plan.COLLECTIONS, 0.7),
-}
-"""Relative durations of phases, for an estimate before one of a kind has been timed."""
+EPISODE_S = 0.5
+"""Duration of one of many episodes simulated together, measured on two cores [s]."""
+
+GRADIENT_STEP_S = 2e-8
+"""Duration of a gradient step per example and weight of the policy's network, measured on two cores [s]."""
+
+FITTING = (plan.PRETRAIN, plan.FIT)
+
+
+def prior_s(config: RunConfig, phase: Phase) -> float:
+    """Return how long `phase` may take [s] before any has been timed; only relations matter much."""
+    episodes = {
+        plan.DEMONSTRATIONS: config.demonstrations,
+        plan.EVALUATION: config.evaluation_episodes,
+        plan.CHECK: 3 * config.check_episodes,
+    }
+    if phase.name in FITTING:
+        policy = config.learning.policy
+        first = policy.pretrain_steps if phase.name == plan.PRETRAIN else policy.sft_steps
+        steps = policy.fit_steps if phase.iteration > 0 else first
+        return GRADIENT_STEP_S * steps * policy.batch * policy.width**2 * policy.blocks / 256
+    if phase.name in plan.COLLECTIONS:
+        return EPISODE_S * plan.collection_size(config, phase.name)
+    return EPISODE_S * episodes[phase.name]
 
 
 class RemainingTime:
-    """Estimates the remaining time of a run from the phases that it has finished."""
+    """Estimates the remaining time of a run; phases that have been timed correct the prior of their kind."""
 
-    def __init__(self, phases: tuple[Phase, ...]) -> None:
-        self._waiting = dict.fromkeys(phases)
-        self._seconds: dict[str, list[float]] = {}
+    def __init__(self, prior_s: Mapping[Phase, float]) -> None:
+        self._prior_s = dict(prior_s)
+        self._waiting = dict.fromkeys(prior_s)
+        self._timed: dict[bool, tuple[float, float]] = {True: (0.0, 0.0), False: (0.0, 0.0)}
 
     def finished(self, phase: Phase, seconds: float | None) -> None:
         """Note that `phase` is done in `seconds`, None if an earlier attempt did it."""
         self._waiting.pop(phase, None)
         if seconds is not None:
-            self._seconds.setdefault(phase.name, []).append(seconds)
+            taken, expected = self._timed[phase.name in FITTING]
+            self._timed[phase.name in FITTING] = (taken + seconds, expected + self._prior_s[phase])
 
-    def estimate_s(self, current: Phase, elapsed_s: float) -> float | None:
-        """Return the estimated remaining time [s] while `current` has run for `elapsed_s`; None before any is timed."""
-        if not self._seconds:
-            return None
-        expected = sum(self._expected(phase) for phase in self._waiting)
-        return max(expected - min(elapsed_s, self._expected(current)), 0.0)
+    def estimate_s(self, current: Phase, elapsed_s: float, pace_s: float) -> float:
+        """Return the estimated remaining time [s].
+
+        `current` has run for `elapsed_s`, and what it does now needs another `pace_s` at its present pace.
+        """
+        later = sum(self._expected(phase) for phase in self._waiting if phase != current)
+        return later + max(self._expected(current) - elapsed_s, pace_s)
 
     def _expected(self, phase: Phase) -> float:
-        timed = self._seconds.get(phase.name)
-        if timed:
-            return sum(timed) / len(timed)
-        seconds = sum(sum(times) for times in self._seconds.values())
-        return WEIGHTS[phase.name] * seconds / sum(WEIGHTS[name] * len(times) for name, times in self._seconds.items())
+        taken, expected = self._timed[phase.name in FITTING]
+        return self._prior_s[phase] * (taken / expected if expected > 0 else 1.0)
 
 
 class RunProgress:
     """An observer of a run that shows its events on a display."""
 
-    def __init__(self, display: Display, clock: Callable[[], float] = time.monotonic) -> None:
-        self._display, self._clock = display, clock
+    def __init__(self, config: RunConfig, display: Display, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config, self._display, self._clock = config, display, clock
         self._number: dict[Phase, str] = {}
-        self._remaining = RemainingTime(())
-        self._started = 0.0
+        self._remaining = RemainingTime({})
+        self._phase_began = self._stage_began = 0.0
+        self._stage = ""
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         match event:
             case RunPlanned(phases):
                 self._number = {phase: f"[{index + 1}/{len(phases)}]" for index, phase in enumerate(phases)}
-                self._remaining = RemainingTime(phases)
-            case PhaseStarted(phase):
-                self._started = self._clock()
-                self._display.update(self._title(phase), 0, 1)
-            case PhaseAdvanced(phase, stage, done, total, partial):
-                self._display.update(f"{self._title(phase)}, {stage}", done, total, self._note(phase, partial))
+                self._remaining = RemainingTime({phase: prior_s(self._config, phase) for phase in phases})
+            case PhaseStarted():
+                self._phase_began, self._stage = self._clock(), ""
+            case PhaseAdvanced(phase, stage, done, total):
+                if stage != self._stage:
+                    self._stage, self._stage_began = stage, self._clock()
+                self._display.update(f"{self._title(phase)}, {stage}", done, total, self._note(event))
             case PhaseFinished(phase, result, seconds, resumed):
                 self._remaining.finished(phase, None if resumed else seconds)
                 took = "done before" if resumed else f"{seconds:.0f} s"
@@ -78,10 +96,12 @@ class RunProgress:
     def _title(self, phase: Phase) -> str:
         return f"{self._number.get(phase, '')} {phase.title}"
 
-    def _note(self, phase: Phase, partial: Mapping[str, float]) -> str:
-        parts = [f"{name} {value:.2f}" for name, value in partial.items()]
-        left_s = self._remaining.estimate_s(phase, self._clock() - self._started)
-        return ", ".join(parts + ([f"run about {_duration(left_s)} left"] if left_s is not None else []))
+    def _note(self, event: PhaseAdvanced) -> str:
+        now = self._clock()
+        pace_s = (now - self._stage_began) * (event.total - event.done) / event.done if event.done else 0.0
+        left_s = self._remaining.estimate_s(event.phase, now - self._phase_began, pace_s)
+        parts = [f"{name} {value:.2f}" for name, value in event.partial.items()]
+        return ", ".join([*parts, f"run about {_duration(left_s)} left"])
 
 
 def evaluation_text(result: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Tables of a run, by task, method and iteration: CSV for programs, Markdown for people."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,8 @@ def _stage_rates(group: pd.DataFrame) -> dict[str, float]:
     return stage_rates(_records(group))
 
 
-def _records(group: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    return group.to_dict("records")
+def _records(group: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in group.to_dict("records")]
 
 
 def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, Any]) -> tuple[float, Interval]:
@@ -133,7 +133,7 @@ def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, A
 
 
 def _long(
-    rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]], name: str, value: str
+    rows: pd.DataFrame, measure: Callable[[pd.DataFrame], Mapping[str, float]], name: str, value: str
 ) -> pd.DataFrame:
     lines = [
         {**key, name: entry, value: number} for key, group in _groups(rows) for entry, number in measure(group).items()
@@ -168,7 +168,7 @@ def _readable(summary: pd.DataFrame) -> pd.DataFrame:
 
 def _wide(table: pd.DataFrame, name: str, value: str, form: str) -> str:
     order = list(dict.fromkeys(table[name]))
-    wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0)[order]
+    wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0, sort=False)[order]
     text = wide.map(form.format).reset_index().astype(str)
     return _markdown_table(text)
 

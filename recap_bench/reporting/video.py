@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
@@ -18,7 +19,9 @@ def write_video(path: Path, frames: Iterable[np.ndarray], frames_per_second: flo
         raise ConfigurationError(f"A video is written as .mp4; got {path.name!r}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with imageio.get_writer(path, fps=frames_per_second, codec="libx264", quality=7, macro_block_size=2) as writer:
+    options: dict[str, Any] = {"codec": "libx264", "quality": 7, "macro_block_size": 2}
+    writer: Any = imageio.get_writer(path, fps=frames_per_second, **options)
+    with writer:
         for frame in frames:
             height, width = (2 * (size // 2) for size in frame.shape[:2])
             writer.append_data(np.asarray(frame[:height, :width]))

@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from recap_bench.envs.rig import TOP_DOWN, Rig, build_scene, solve_hands
+from recap_bench.envs.rig import TOP_DOWN, Rig, add_arms, load_spec, solve_hands
 from recap_bench.envs.task import Task, TaskSpec
 
 GOAL_X_M = 0.26
@@ -42,7 +42,7 @@ class PushTask(Task):
 
     @classmethod
     def build_model(cls):
-        spec = mujoco.MjSpec()
+        spec = load_spec("rig", "station.xml")
         body = spec.worldbody.add_body(name="cube", pos=[0.2, 0.2, 0.03])
         body.add_freejoint(name="cube")
         body.add_geom(
@@ -53,7 +53,7 @@ class PushTask(Task):
             friction=[0.3, 0.005, 0.0001],
             rgba=[0.8, 0.1, 0.1, 1],
         )
-        return build_scene(spec).compile()
+        return add_arms(spec).compile()
 
     def reset(self, ids, rngs):
         scale = {"none": 0.0, "standard": 1.0, "wide": 2.0}[self.randomization]

@@ -13,7 +13,8 @@ def break_position(env, i):
 
 
 def break_velocity(env, i):
-    env.simulation.batch.qvel[i, -1] = 2 * SPEED_LIMIT
+    spin = env.simulation.model.joint("cube").dofadr[0] + 5
+    env.simulation.batch.qvel[i, spin] = 2 * SPEED_LIMIT
 
 
 def break_huge(env, i):

@@ -63,5 +63,6 @@ def test_the_parts_of_dm_controls_viewer_run_on_it(opengl, monkeypatch):
     assert env.physics.data.time == pytest.approx(float(batch.time[0]))
     assert env.physics.data.time > 0.1
     assert np.array_equal(env.physics.data.qpos, batch.qpos[0])
-    assert env.physics.model.body_mass[env._env.vector.task._cube] == batch.expand("body_mass")[0, -1]
+    cube = env._env.vector.task._cube
+    assert env.physics.model.body_mass[cube] == batch.expand("body_mass")[0, cube]
     assert renderer.SceneCamera(env.physics.model, env.physics.data, object()) is not None

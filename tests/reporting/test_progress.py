@@ -20,7 +20,7 @@ def test_plain_lines_tell_begin_end_and_the_remaining_time() -> None:
     lines = stream.getvalue().splitlines()
     assert lines[0] == "collect: 0/100"
     assert lines[1] == "collect: 30/100, about 35 s left"
-    assert lines[-1] == "collect: 100/100 in 50 s"
+    assert lines[-1] == "collect: 100/100"
     assert len(lines) == 5
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from recap_bench.envs.espresso.task import EspressoTask
+from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
 
 KINDS = ("portafilter_put_down", "cup_shifted", "arms_moved")
 
@@ -10,7 +11,7 @@ KINDS = ("portafilter_put_down", "cup_shifted", "arms_moved")
 def disturb(task: EspressoTask, i: int, kind: str, rng: np.random.Generator) -> None:
     """Change the state of simulation `i` as a person in the way would; nothing is dropped by it."""
     ids = np.array([i])
-    qpos, qvel = task.simulation.batch.qpos, task.simulation.batch.qvel
+    qvel = task.simulation.batch.qvel
     if kind == "portafilter_put_down" and task.process["engaged"][i] == 0:
         open_jaws(task, i, side=1)
         half = 0.5 * (np.pi + rng.uniform(-0.6, 0.6))
@@ -34,7 +35,7 @@ def push_arms(task: EspressoTask, i: int, rng: np.random.Generator) -> None:
     for k in range(1, 26):
         targets = start.copy()
         targets[:, joints] += push * k / 25
-        task.apply(ids, np.clip(targets, task.action_low, task.action_high))
+        task.apply(ids, np.clip(targets, ACTION_LOW, ACTION_HIGH))
         task.simulation.step(ids)
         task.advance(ids)
 

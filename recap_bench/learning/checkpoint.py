@@ -1,0 +1,58 @@
+"""Checkpoints: a folder with weights.safetensors (statistics included) and config.json."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from recap_bench.errors import DataError
+
+FORMAT = 1
+"""Version of the layout; readers refuse any other."""
+
+WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+
+
+def save_checkpoint(folder: Path, kind: str, tensors: dict[str, torch.Tensor], config: dict[str, Any]) -> None:
+    """Write a checkpoint of `kind` ('policy' or 'value'); a killed writer leaves no half checkpoint behind."""
+    temporary = folder.with_name(f".tmp-{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / WEIGHTS)
+    header = {"format": FORMAT, "kind": kind, "torch": torch.__version__, "sha256": _digest(temporary / WEIGHTS)}
+    (temporary / CONFIG).write_text(json.dumps({**header, **config}, indent=1) + "\n")
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(temporary, folder)
+
+
+def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return (tensors, config) of the checkpoint; DataError if it is missing, damaged or of another kind."""
+    for name in (WEIGHTS, CONFIG):
+        if not (folder / name).is_file():
+            raise DataError(f"No {kind} checkpoint at {folder}: {name} is missing.")
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+        found = (config["format"], config["kind"], config["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"Damaged checkpoint {folder}: {CONFIG} cannot be read ({error!r}).") from error
+    if found[:2] != (FORMAT, kind):
+        raise DataError(
+            f"{folder} is a {found[1]!r} checkpoint of format {found[0]}; wanted {kind!r} of format {FORMAT}."
+        )
+    if _digest(folder / WEIGHTS) != found[2]:
+        raise DataError(f"Damaged checkpoint {folder}: {WEIGHTS} does not match the checksum in {CONFIG}.")
+    try:
+        return load_file(folder / WEIGHTS), config
+    except SafetensorError as error:
+        raise DataError(f"Damaged checkpoint {folder}: {WEIGHTS} cannot be read ({error}).") from error
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

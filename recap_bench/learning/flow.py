@@ -1,0 +1,69 @@
+"""Flow matching on action chunks: the training loss (paper: Eq. 4) and the integration at inference (Appendix E).
+
+A chunk at flow time s is x_s = s a + (1 - s) w with noise w; the network predicts the velocity a - w, which is
+minus the paper's f. Time 0 is noise, time 1 is data.
+"""
+
+import torch
+
+from recap_bench.learning.networks import INDICATORS, FlowNetwork
+
+NEGATIVE, POSITIVE, NONE = range(len(INDICATORS))
+"""Indices of the indicator embedding."""
+
+
+def drop_indicator(indicator: torch.Tensor, rate: float, draw: torch.Generator) -> torch.Tensor:
+    """Return indicator indices (B,) of which a share `rate` is replaced by NONE: the unconditional branch."""
+    dropped = torch.rand(indicator.shape, generator=draw, device=indicator.device) < rate
+    return torch.where(dropped, NONE, indicator)
+
+
+def flow_loss(
+    network: FlowNetwork,
+    observation: torch.Tensor,
+    chunk: tuple[torch.Tensor, torch.Tensor],
+    condition: tuple[torch.Tensor, torch.Tensor],
+    draw: torch.Generator,
+) -> torch.Tensor:
+    """Return the mean squared error of the velocity, a scalar.
+
+    `chunk` is (targets (B, H, A) in network units, which steps count (B, H) bool); `condition` is (indicator
+    indices (B,), instruction indices (B,)).
+    """
+    targets, counts = chunk
+    noise = torch.randn(targets.shape, generator=draw, device=targets.device)
+    time = torch.rand(len(targets), generator=draw, device=targets.device)
+    blend = time[:, None, None]
+    velocity = network(observation, blend * targets + (1.0 - blend) * noise, time, *condition)
+    error = (velocity.float() - (targets - noise)).square().mean(dim=2)
+    return (error * counts).sum() / counts.sum()
+
+
+@torch.inference_mode()
+def sample(
+    network: FlowNetwork,
+    observation: torch.Tensor,
+    noise: torch.Tensor,
+    condition: tuple[int, torch.Tensor],
+    guidance: float,
+    steps: int,
+) -> torch.Tensor:
+    """Integrate noise (B, H, A) to chunks (B, H, A) in `steps` Euler steps, given standardised observations (B, F).
+
+    `condition` is (indicator index, instruction indices (B,)). With guidance b other than 1 the velocity is
+    v_none + b (v_indicator - v_none).
+    """
+    indicator, instruction = condition
+    x, size = noise, len(noise)
+    branches = [indicator] if guidance == 1.0 else [NONE, indicator]
+    repeat = len(branches)
+    indices = torch.tensor(branches, device=noise.device).repeat_interleave(size)
+    inputs, instructions = observation.repeat(repeat, 1), instruction.repeat(repeat)
+    for step in range(steps):
+        time = torch.full((repeat * size,), step / steps, device=noise.device)
+        velocity = network(inputs, x.repeat(repeat, 1, 1), time, indices, instructions)
+        if repeat == 2:
+            unconditional, conditional = velocity[:size], velocity[size:]
+            velocity = unconditional + guidance * (conditional - unconditional)
+        x = x + velocity / steps
+    return x

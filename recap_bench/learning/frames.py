@@ -1,0 +1,54 @@
+"""The store's steps as torch tensors, gathered by index."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recap_bench.data.steps import StepData
+from recap_bench.errors import ConfigurationError
+from recap_bench.learning.labels import episode_ends, segment_ends
+
+
+@dataclass(frozen=True)
+class Frames:
+    """M steps, contiguous, on one device."""
+
+    observations: torch.Tensor
+    """Joint positions, then environment state, (M, F) float32."""
+    actions: torch.Tensor
+    """Absolute joint targets, (M, A) float32."""
+    instruction: torch.Tensor
+    """Index of the instruction, (M,) int64."""
+    segment_end: torch.Tensor
+    """Index just past the run of steps with the same episode and actor, (M,) int64."""
+    episode_end: torch.Tensor
+    """Index just past the episode, (M,) int64."""
+
+    def chunks(self, rows: torch.Tensor, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return chunks (B, H, A) relative to the joint positions at `rows` (B,), and which steps count, (B, H).
+
+        Past the end of an episode the last action is held, and counts. Past a change of actor the steps belong
+        to someone else: they do not count.
+        """
+        index = rows[:, None] + torch.arange(length, device=rows.device)
+        end = self.segment_end[rows][:, None]
+        counts = (index < end) | (end == self.episode_end[rows][:, None])
+        positions = self.observations[rows, : self.actions.shape[1]]
+        return self.actions[torch.minimum(index, end - 1)] - positions[:, None], counts
+
+
+def frames_of(steps: StepData, tasks: tuple[str, ...], device: str) -> Frames:
+    """Return the steps as tensors on `device`; `tasks` gives the order of the instructions."""
+    unknown = sorted(set(steps.task.tolist()) - set(tasks))
+    if unknown:
+        raise ConfigurationError(f"No instruction for task {', '.join(unknown)}. Known: {', '.join(tasks)}.")
+    observations = np.concatenate([steps.agent_pos, steps.environment_state], axis=1, dtype=np.float32)
+    of_episode = np.array([tasks.index(task) for task in steps.task.tolist()], np.int64)
+    return Frames(
+        torch.from_numpy(observations).to(device),
+        torch.from_numpy(np.array(steps.actions, np.float32)).to(device),
+        torch.from_numpy(of_episode[steps.episode]).to(device),
+        torch.from_numpy(segment_ends(steps)).to(device),
+        torch.from_numpy(episode_ends(steps)).to(device),
+    )

@@ -1,0 +1,101 @@
+"""The two networks: residual pre-norm perceptrons, conditioned in every block."""
+
+import math
+
+import torch
+from torch import nn
+
+EXPANSION = 2
+"""Hidden width of a block, in widths of the residual stream."""
+
+CONDITION_WIDTH = 128
+"""Width of the vector that carries flow time, indicator and instruction."""
+
+TIME_FEATURES = 32
+"""Sines and cosines of the flow time."""
+
+INDICATORS = ("negative", "positive", "none")
+"""Entries of the indicator embedding; 'none' is the unconditional branch."""
+
+
+class Block(nn.Module):
+    """x + W2 silu(W1 norm(x) + Wc c)."""
+
+    def __init__(self, width: int, condition: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, EXPANSION * width)
+        self.condition = nn.Linear(condition, EXPANSION * width, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.contract = nn.Linear(EXPANSION * width, width)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """Map (B, width) and (B, condition) to (B, width)."""
+        hidden = nn.functional.silu(self.expand(self.norm(x)) + self.condition(condition))
+        return x + self.contract(self.dropout(hidden))
+
+
+class ResidualNetwork(nn.Module):
+    """Input layer, blocks, norm, output layer; the last layer starts at zero."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, blocks: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(Block(width, CONDITION_WIDTH, dropout) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.outputs = nn.Linear(width, outputs)
+        nn.init.zeros_(self.outputs.weight)
+        nn.init.zeros_(self.outputs.bias)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """Map (B, inputs) and (B, CONDITION_WIDTH) to (B, outputs)."""
+        x = self.inputs(x)
+        for block in self.blocks:
+            x = block(x, condition)
+        return self.outputs(self.norm(x))
+
+
+class ValueNetwork(nn.Module):
+    """Logits of the return's distribution given observation and instruction (paper, Eq. 1)."""
+
+    def __init__(self, observation: int, instructions: int, bins: int, width: int, blocks: int, dropout: float) -> None:
+        super().__init__()
+        self.instruction = nn.Embedding(instructions, CONDITION_WIDTH)
+        self.trunk = ResidualNetwork(observation, bins, width, blocks, dropout)
+
+    def forward(self, observation: torch.Tensor, instruction: torch.Tensor) -> torch.Tensor:
+        """Map standardised observations (B, F) and instruction indices (B,) to logits (B, K)."""
+        return self.trunk(observation, self.instruction(instruction))
+
+
+class FlowNetwork(nn.Module):
+    """Velocity of the flow that carries noise to action chunks, given observation, indicator and instruction."""
+
+    def __init__(self, observation: int, chunk: tuple[int, int], instructions: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.chunk = chunk
+        size = chunk[0] * chunk[1]
+        self.time = nn.Sequential(nn.Linear(TIME_FEATURES, CONDITION_WIDTH), nn.SiLU())
+        self.indicator = nn.Embedding(len(INDICATORS), CONDITION_WIDTH)
+        self.instruction = nn.Embedding(instructions, CONDITION_WIDTH)
+        self.trunk = ResidualNetwork(observation + size, size, width, blocks)
+
+    def forward(
+        self,
+        observation: torch.Tensor,
+        noisy: torch.Tensor,
+        time: torch.Tensor,
+        indicator: torch.Tensor,
+        instruction: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return velocities (B, H, A) for observations (B, F), chunks (B, H, A) at flow times (B,) in [0, 1]."""
+        condition = self.time(time_features(time)) + self.indicator(indicator) + self.instruction(instruction)
+        inputs = torch.cat([observation, noisy.flatten(1)], dim=1)
+        return self.trunk(inputs, condition).view(-1, *self.chunk)
+
+
+def time_features(time: torch.Tensor) -> torch.Tensor:
+    """Return sines and cosines of flow times (B,) at periods from 4 down to 1/16, (B, TIME_FEATURES)."""
+    octaves = torch.linspace(-2.0, 4.0, TIME_FEATURES // 2, device=time.device)
+    angles = 2.0 * math.pi * time[:, None] * 2.0**octaves
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -1,0 +1,74 @@
+"""Statistics of the demonstrations that inputs and outputs are scaled with; fixed at pre-training."""
+
+from dataclasses import dataclass
+
+import torch
+
+from recap_bench.learning.frames import Frames
+
+OBSERVATION_CLIP = 5.0
+"""Standardised observations are clipped to this; states that no demonstration has seen stay bounded."""
+
+STD_FLOOR = 1e-4
+"""Smallest standard deviation [rad, m, ...]: a constant input gives 0 instead of noise."""
+
+CHUNK_STD_FLOOR = 2e-3
+"""Smallest standard deviation of a relative target [rad]: an arm at rest is not blown up to unit noise."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of observations (F,) and of relative chunks (H, A)."""
+
+    observation_mean: torch.Tensor
+    observation_std: torch.Tensor
+    chunk_mean: torch.Tensor
+    chunk_std: torch.Tensor
+
+    def observations(self, raw: torch.Tensor) -> torch.Tensor:
+        """Return standardised, clipped observations, (B, F) -> (B, F)."""
+        scaled = (raw - self.observation_mean) / self.observation_std
+        return scaled.clamp_(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+
+    def chunks(self, relative: torch.Tensor) -> torch.Tensor:
+        """Return chunks in network units, (B, H, A) [rad] -> (B, H, A)."""
+        return (relative - self.chunk_mean) / self.chunk_std
+
+    def relative_targets(self, chunks: torch.Tensor) -> torch.Tensor:
+        """Undo `chunks`, (B, H, A) -> (B, H, A) [rad]."""
+        return chunks * self.chunk_std + self.chunk_mean
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the four arrays under the names that `from_tensors` reads."""
+        return {f"statistics.{name}": getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, torch.Tensor]) -> "Statistics":
+        """Return the statistics within the tensors of a checkpoint."""
+        return cls(*(tensors[f"statistics.{name}"] for name in cls.__dataclass_fields__))
+
+    def to(self, device: str) -> "Statistics":
+        """Return a copy on `device`."""
+        return Statistics(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+def measure(frames: Frames, chunk: int) -> Statistics:
+    """Return the statistics of `frames` for chunks of `chunk` = H steps.
+
+    Chunks are relative to the joint positions at their first step, and hold the last action at an episode's end.
+    """
+    rows = torch.arange(len(frames.actions), device=frames.actions.device)
+    positions = frames.observations[:, : frames.actions.shape[1]]
+    means, stds = [], []
+    for offset in range(chunk):
+        relative = frames.actions[torch.minimum(rows + offset, frames.episode_end - 1)] - positions
+        std, mean = torch.std_mean(relative.double(), dim=0, correction=0)
+        means.append(mean)
+        stds.append(std)
+    std, mean = torch.std_mean(frames.observations.double(), dim=0, correction=0)
+    return Statistics(
+        mean.float(),
+        std.clamp_min(STD_FLOOR).float(),
+        torch.stack(means).float(),
+        torch.stack(stds).clamp_min(CHUNK_STD_FLOOR).float(),
+    )

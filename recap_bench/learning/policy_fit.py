@@ -1,0 +1,106 @@
+"""Fitting the chunk policy on labelled steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from recap_bench.errors import DataError
+from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, build_flow_network
+from recap_bench.learning.flow import drop_indicator, flow_loss
+from recap_bench.learning.frames import Frames
+from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.training import Schedule, Stopwatch, autocast, generator, isolated_rng, train
+from recap_bench.seeding import derive_seed
+
+
+@dataclass(frozen=True)
+class PolicyExamples:
+    """Labelled steps."""
+
+    frames: Frames
+    """M steps."""
+    indicator: np.ndarray
+    """NEGATIVE, POSITIVE or NONE of recap_bench.learning.flow, (M,) int64."""
+    chosen: np.ndarray
+    """Steps to learn from, (M,) bool; the others may still appear in the chunks of chosen ones."""
+
+
+@dataclass(frozen=True)
+class PolicySetup:
+    """How to fit."""
+
+    spec: PolicySpec
+    """Sizes and conditions."""
+    statistics: Statistics
+    """Scaling of observations and chunks."""
+    steps: int
+    """Gradient steps."""
+    seed: int
+    """Training seed."""
+    stream: str
+    """Name of the fit, for its random streams."""
+
+
+@dataclass(frozen=True)
+class PolicyFit:
+    """A fitted policy and the course of its fit."""
+
+    policy: FlowPolicy
+    """With averaged weights."""
+    history: list[tuple[int, float]]
+    """(gradient step, mean training loss since the last entry)."""
+    seconds: float
+    """Wall time."""
+    dropped_share: float
+    """Realised share of examples whose indicator was dropped."""
+
+    def report(self) -> dict[str, Any]:
+        """Return the diagnostics of the fit, JSON types only."""
+        return {
+            "policy_loss": self.history[-1][1],
+            "policy_loss_history": [list(entry) for entry in self.history],
+            "policy_seconds": self.seconds,
+            "dropped_share": self.dropped_share,
+        }
+
+
+def fit_policy(
+    examples: PolicyExamples,
+    setup: PolicySetup,
+    start: FlowPolicy | None,
+    report: Callable[[str, int, int], None],
+) -> PolicyFit:
+    """Fit from the weights of `start`, or from new ones; deterministic in the seed for one number of threads."""
+    frames, config = examples.frames, setup.spec.config
+    device = frames.observations.device
+    rows = torch.from_numpy(np.flatnonzero(examples.chosen)).to(device)
+    if len(rows) == 0:
+        raise DataError("No step was chosen to fit the policy on; at least one is needed.")
+    indicator = torch.from_numpy(examples.indicator).to(device)
+    draw = generator(device.type, setup.seed, "policy", setup.stream)
+    statistics = setup.statistics.to(str(device))
+    with isolated_rng(derive_seed(setup.seed, "policy weights")):
+        network = build_flow_network(setup.spec, statistics)
+    if start is not None:
+        network.load_state_dict(start.network.state_dict())
+    network.to(device)
+    dropped: list[torch.Tensor] = []
+
+    def loss() -> torch.Tensor:
+        picked = rows[torch.randint(len(rows), (config.batch,), generator=draw, device=device)]
+        relative, counts = frames.chunks(picked, config.chunk)
+        shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)
+        dropped.append((shown != indicator[picked]).float().mean())
+        observation = statistics.observations(frames.observations[picked])
+        condition = (shown, frames.instruction[picked])
+        with autocast(config.precision, device.type):
+            return flow_loss(network, observation, (statistics.chunks(relative), counts), condition, draw)
+
+    watch = Stopwatch()
+    schedule = Schedule(setup.steps, config.learning_rate, config.weight_decay, config.ema)
+    average, history = train(network, loss, schedule, lambda step: report("policy", step, setup.steps))
+    policy = FlowPolicy(average.cpu(), setup.statistics.to("cpu"), setup.spec)
+    return PolicyFit(policy, history, watch.seconds(), float(torch.stack(dropped).mean()))

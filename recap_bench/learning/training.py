@@ -1,0 +1,126 @@
+"""What both fits share: seeded networks, the optimiser, averaged weights, precision."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from recap_bench.errors import ConfigurationError
+from recap_bench.seeding import derive_seed
+
+Network = TypeVar("Network", bound=nn.Module)
+
+REPORT_EVERY = 50
+"""Gradient steps between two reports of progress."""
+
+GRADIENT_CLIP = 1.0
+"""Largest norm of a gradient; a rare large one would undo many steps of a one-cycle schedule."""
+
+WARM_UP = 0.15
+"""Share of the one-cycle schedule in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length and pace of one fit."""
+
+    steps: int
+    """Gradient steps."""
+    learning_rate: float
+    """Peak of the one-cycle schedule."""
+    weight_decay: float
+    """AdamW weight decay."""
+    ema: float
+    """Decay of the averaged weights, 0 for the last ones."""
+
+
+@contextmanager
+def isolated_rng(seed: int) -> Iterator[None]:
+    """Seed what takes torch's global generator (initial weights, drop-out), and restore that generator afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def generator(device: str, seed: int, *names: str | int) -> torch.Generator:
+    """Return the torch generator of the stream `names` under `seed`."""
+    return torch.Generator(device).manual_seed(derive_seed(seed, *names))
+
+
+def autocast(precision: str, device: str) -> AbstractContextManager:
+    """Return the context in which the networks run in training."""
+    kind = torch.device(device).type
+    hardware = kind != "cpu" or torch.cpu._is_avx512_bf16_supported()
+    if precision == "bfloat16" and not hardware:
+        raise ConfigurationError(
+            "precision = 'bfloat16' is slower than float32 on this processor. Use 'auto' or 'float32'."
+        )
+    return torch.autocast(kind, torch.bfloat16, enabled=precision != "float32" and hardware)
+
+
+def train(
+    network: Network,
+    loss: Callable[[], torch.Tensor],
+    schedule: Schedule,
+    report: Callable[[int], None],
+) -> tuple[Network, list[tuple[int, float]]]:
+    """Minimise `loss()` over the weights of `network`; return the averaged network and (step, mean loss) pairs."""
+    optimiser = adamw(network, schedule.learning_rate, schedule.weight_decay)
+    pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step, schedule.steps))
+    average = copy.deepcopy(network)
+    history: list[tuple[int, float]] = []
+    recent: list[torch.Tensor] = []
+    network.train()
+    for step in range(1, schedule.steps + 1):
+        recent.append(descend(network, optimiser, loss()))
+        pace.step()
+        update_average(average, network, min(schedule.ema, step / (step + 10.0)))
+        if step % REPORT_EVERY == 0 or step == schedule.steps:
+            history.append((step, float(torch.stack(recent).mean())))
+            recent.clear()
+            report(step)
+    return average.eval(), history
+
+
+def one_cycle(step: int, steps: int) -> float:
+    """Return the learning rate of gradient step `step` in [0, steps), in units of its peak: cosines up and down."""
+    place, rise = (step + 0.5) / steps, WARM_UP
+    return 0.5 - 0.5 * math.cos(math.pi * (place / rise if place < rise else 1.0 + (place - rise) / (1.0 - rise)))
+
+
+def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """Return a fused AdamW over all weights."""
+    return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+
+
+def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> torch.Tensor:
+    """Take one clipped gradient step and return the detached loss."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
+    optimiser.step()
+    return loss.detach()
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards the present ones by 1 - decay."""
+    for mean, weight in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(weight, 1.0 - decay)
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds since construction."""
+        return time.perf_counter() - self._start

@@ -1,0 +1,182 @@
+"""Fitting the value function: by episode folds, held out by episode, stopped early."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recap_bench.errors import DataError
+from recap_bench.learning.config import ValueConfig
+from recap_bench.learning.frames import Frames
+from recap_bench.learning.networks import ValueNetwork
+from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.splits import folds, holdout
+from recap_bench.learning.training import adamw, descend, generator, isolated_rng
+from recap_bench.learning.value import (
+    ValueFunction,
+    ValueSpec,
+    build_value_network,
+    constant_log_likelihood,
+    two_hot_cross_entropy,
+)
+from recap_bench.seeding import derive_seed
+
+MAX_CHECKED = 4096
+"""Held-out frames that early stopping looks at; more would cost without deciding differently."""
+
+
+@dataclass(frozen=True)
+class ValueExamples:
+    """What the value function is fitted on and then labels."""
+
+    frames: Frames
+    """M steps."""
+    returns: np.ndarray
+    """Normalised return-to-go, (M,) float64."""
+    episode: np.ndarray
+    """Index of the step's episode, (M,)."""
+    seeds: np.ndarray
+    """Environment seed of each episode, (E,)."""
+
+
+@dataclass(frozen=True)
+class ValueSetup:
+    """How to fit."""
+
+    spec: ValueSpec
+    """What the function is fitted to."""
+    config: ValueConfig
+    """Schedule and folds."""
+    statistics: Statistics
+    """Scaling of the observations."""
+    seed: int
+    """Training seed; it also decides the folds, so they are the same in every iteration."""
+    iteration: int
+    """Names the random streams of this fit."""
+
+
+@dataclass(frozen=True)
+class ValueFit:
+    """A fitted value function with its labels."""
+
+    function: ValueFunction
+    """The networks."""
+    values: np.ndarray
+    """V of every step by the member that was fitted without its episode (one member: by that one), (M,) float64."""
+    judged: np.ndarray
+    """Whether the label of the step is held out, (M,) bool: all of them with folds."""
+    log_likelihood: float
+    """Mean log-likelihood of the held-out returns [nat]."""
+    constant_log_likelihood: float
+    """The same for a constant distribution: the histogram of the other episodes."""
+    steps: tuple[int, ...]
+    """Gradient steps kept by each member."""
+
+
+def fit_value(
+    examples: ValueExamples,
+    setup: ValueSetup,
+    start: ValueFunction | None,
+    report: Callable[[str, int, int], None],
+) -> ValueFit:
+    """Fit one network per fold, member k from member k of `start`, and label every step.
+
+    Raises DataError if there are too few start states to fit, hold out and label.
+    """
+    count = setup.config.folds
+    fold = folds(examples.seeds, count, derive_seed(setup.seed, "folds"))
+    members, steps = [], []
+    judged = np.zeros(len(fold), bool)
+    for k in range(count):
+        pool = fold != k if count > 1 else np.ones(len(fold), bool)
+        checked = _held_out(examples.seeds, pool, setup, k)
+        judged |= fold == k if count > 1 else checked
+        network = copy.deepcopy(start.members[k]) if start else _new_member(examples.frames, setup, k)
+        rows = tuple(np.flatnonzero(chosen[examples.episode]) for chosen in (pool & ~checked, checked))
+        steps.append(_fit_member(network, examples, rows, setup, k))
+        members.append(network)
+        report("value", k + 1, count)
+    function = ValueFunction(setup.spec, tuple(members), setup.statistics)
+    return _label(function, examples, fold, judged, tuple(steps))
+
+
+def _held_out(seeds: np.ndarray, pool: np.ndarray, setup: ValueSetup, k: int) -> np.ndarray:
+    """Return which episodes of `pool` (E,) bool stop the fit of member k, (E,) bool."""
+    if len(np.unique(seeds[pool])) < 2:
+        raise DataError(
+            f"A value function in {setup.config.folds} folds needs at least 2 start states outside each fold; fold {k} "
+            f"leaves fewer of the {len(np.unique(seeds))} received. Collect more episodes, or use fewer folds."
+        )
+    checked = np.zeros(len(pool), bool)
+    checked[pool] = holdout(seeds[pool], setup.config.holdout_fraction, derive_seed(setup.seed, "holdout", k))
+    return checked
+
+
+def _new_member(frames: Frames, setup: ValueSetup, k: int) -> ValueNetwork:
+    inputs = frames.observations.shape[1]
+    with isolated_rng(derive_seed(setup.seed, "value weights", k)):
+        return build_value_network(setup.spec, inputs).to(frames.observations.device)
+
+
+def _fit_member(
+    network: ValueNetwork, examples: ValueExamples, rows: tuple[np.ndarray, ...], setup: ValueSetup, k: int
+) -> int:
+    """Fit `network` in place on rows[0], stop early on rows[1]; keep the best weights and return their step."""
+    config, frames = setup.config, examples.frames
+    fitted, checked = (torch.from_numpy(part).to(frames.observations.device) for part in rows)
+    checked = checked[:: max(1, len(checked) // MAX_CHECKED)]
+    returns = torch.from_numpy(examples.returns).to(fitted.device)
+    draw = generator(fitted.device.type, setup.seed, "value", setup.iteration, k)
+    optimiser = adamw(network, config.learning_rate, config.weight_decay)
+
+    def loss_on(picked: torch.Tensor) -> torch.Tensor:
+        logits = network(setup.statistics.observations(frames.observations[picked]), frames.instruction[picked])
+        return two_hot_cross_entropy(logits, returns[picked]).mean()
+
+    def held_out_loss() -> float:
+        with torch.no_grad():
+            network.eval()
+            return float(loss_on(checked))
+
+    best, best_step, weights = held_out_loss(), 0, copy.deepcopy(network.state_dict())
+    with isolated_rng(derive_seed(setup.seed, "drop-out", setup.iteration, k)):
+        for step in range(1, config.steps + 1):
+            network.train()
+            draws = torch.randint(len(fitted), (config.batch,), generator=draw, device=fitted.device)
+            descend(network, optimiser, loss_on(fitted[draws]))
+            if step % config.check_every:
+                continue
+            score = held_out_loss()
+            if score < best:
+                best, best_step, weights = score, step, copy.deepcopy(network.state_dict())
+            elif step - best_step >= config.patience * config.check_every:
+                break
+    network.load_state_dict(weights)
+    network.eval()
+    return best_step
+
+
+def _label(
+    function: ValueFunction, examples: ValueExamples, fold: np.ndarray, judged: np.ndarray, steps: tuple[int, ...]
+) -> ValueFit:
+    """Predict every step and measure the likelihood of the held-out returns."""
+    frames, count = examples.frames, len(function.members)
+    device = frames.observations.device
+    of_step = torch.from_numpy(fold[examples.episode]).to(device)
+    values = function.predict(frames.observations, frames.instruction, of_step)
+    returns = torch.from_numpy(examples.returns).to(device)
+    held_out = judged[examples.episode]
+    fitted_score, constant_score = 0.0, 0.0
+    for k in range(count):
+        mine = torch.from_numpy(held_out).to(device) & (of_step == k)
+        if not mine.any():
+            continue
+        share = float(mine.sum()) / float(held_out.sum())
+        others = returns[~mine if count == 1 else of_step != k]
+        constant_score += share * constant_log_likelihood(others, returns[mine], function.spec.bins)
+        fitted_score += share * function.log_likelihood(
+            frames.observations[mine], frames.instruction[mine], returns[mine], of_step[mine]
+        )
+    return ValueFit(function, values, held_out, fitted_score, constant_score, steps)

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from recap_bench.errors import ConfigurationError
+from recap_bench.learning import load_policy
+from recap_bench.learning.policy_fit import PolicyExamples
+from recap_bench.learning.recap import Recap
+from recap_bench.method import METHODS, make_method
+from tests.learning.tiny import context, episode, steps_of
+
+DEMONSTRATIONS = [episode("d" * 40, i % 2 == 0, seed=i) for i in range(10)]
+ROLLOUTS = [episode("p" * 30 + "c" * (10 if i > 6 else 0), i % 3 == 0, 1, seed=100 + i) for i in range(10)]
+STEPS = steps_of(*DEMONSTRATIONS, *ROLLOUTS)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    return Recap().pretrain(context(steps_of(*DEMONSTRATIONS), tmp_path_factory.mktemp("pretrained")))
+
+
+@pytest.fixture
+def examples(monkeypatch):
+    """The examples that the policy was last fitted on."""
+    import recap_bench.learning.stages as stages
+
+    seen: list[PolicyExamples] = []
+    fit = stages.fit_policy
+
+    def remember(given, *rest):
+        seen.append(given)
+        return fit(given, *rest)
+
+    monkeypatch.setattr(stages, "fit_policy", remember)
+    return seen
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_starts_from_the_same_fit_on_demonstrations(name, pretrained, tmp_path):
+    shared = Recap().fit(context(STEPS, tmp_path / "recap", 0, pretrained)).policy
+    mine = make_method(name).fit(context(STEPS, tmp_path / "mine", 0, pretrained)).policy
+    assert (shared / "weights.safetensors").read_bytes() == (mine / "weights.safetensors").read_bytes()
+
+
+def test_sft_ends_with_iteration_zero(pretrained, tmp_path):
+    assert not make_method("sft").iterates
+    with pytest.raises(ConfigurationError, match="iteration 0"):
+        make_method("sft").fit(context(STEPS, tmp_path, 1, pretrained))
+
+
+def test_filtered_bc_learns_from_successes_and_corrections_without_indicator(pretrained, tmp_path, examples):
+    result = make_method("filtered_bc").fit(context(STEPS, tmp_path, 1, pretrained))
+    chosen = examples[-1].chosen
+    wanted = STEPS.success[STEPS.episode] | (STEPS.actor == 2)
+    assert (chosen == wanted).all()
+    assert 0 < chosen.sum() < STEPS.num_steps
+    policy = load_policy(result.policy)
+    assert policy.condition == "none"
+    assert result.variants == {}
+
+
+def test_random_labels_keep_the_share_but_not_the_information(pretrained, tmp_path, examples):
+    make_method("recap").fit(context(STEPS, tmp_path / "recap", 1, pretrained))
+    make_method("random_labels").fit(context(STEPS, tmp_path / "random", 1, pretrained))
+    computed, shuffled = (given.indicator for given in examples)
+    corrected = STEPS.actor == 2
+    assert computed.sum() == shuffled.sum()
+    assert shuffled[corrected].all()
+    assert abs(np.corrcoef(computed[~corrected], shuffled[~corrected])[0, 1]) < 0.2
+    assert (computed != shuffled).any()

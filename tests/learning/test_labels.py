@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from recap_bench.data.episode import ACTOR_CORRECTION
+from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.learning.config import LabelConfig
+from recap_bench.learning.diagnostics import label_report, share_warnings
+from recap_bench.learning.labels import iteration_labels, normalised_returns, pretraining_labels, reference_steps
+from tests.learning.tiny import TASK, episode, steps_of
+
+CONFIG = LabelConfig(look_ahead=3)
+
+
+def random_values(steps, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 0, steps.num_steps)
+
+
+def label(steps, values, iteration=1, config=CONFIG):
+    horizon = dict.fromkeys(np.unique(steps.task).tolist(), 100)
+    return iteration_labels(steps, values, normalised_returns(steps, horizon, 1.0), iteration, config)
+
+
+def mixed_steps(corrections=10):
+    demonstrations = [episode("d" * 40, True, seed=i) for i in range(3)]
+    old = [episode("p" * 50, False, iteration=1, seed=i) for i in range(3)]
+    new = [episode("p" * 30 + "c" * corrections + "p" * 20, i % 2 == 0, iteration=2, seed=i) for i in range(4)]
+    return steps_of(*demonstrations, *old, *new)
+
+
+def test_realised_share_is_that_of_the_iterations_autonomous_steps():
+    steps = mixed_steps()
+    labels = label(steps, random_values(steps), iteration=2)
+    reference = reference_steps(steps, 2)
+    assert reference.sum() == 4 * 50
+    assert labels.indicator[reference].mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_constant_values_still_realise_the_share():
+    """All advantages inside an episode tie: the share must hold with ties."""
+    steps = mixed_steps()
+    labels = label(steps, np.full(steps.num_steps, -0.5), iteration=2)
+    assert labels.indicator[reference_steps(steps, 2)].mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_corrections_are_positive():
+    steps = mixed_steps()
+    labels = label(steps, random_values(steps), iteration=2)
+    assert labels.indicator[steps.actor == ACTOR_CORRECTION].all()
+    assert (labels.forced == (steps.actor == ACTOR_CORRECTION)).all()
+
+
+def test_the_threshold_does_not_depend_on_the_value_of_correction_frames_or_their_number():
+    steps = steps_of(episode("p" * 40, True, iteration=1), episode("c" * 40, True, iteration=1, seed=1))
+    values = random_values(steps)
+    before = label(steps, values).threshold[TASK]
+    more = steps_of(*(episode("p" * 40, True, iteration=1), *(episode("c" * 90, True, 1, 1 + i) for i in range(5))))
+    after = label(more, np.concatenate([values[:40], random_values(more, 5)[40:]])).threshold[TASK]
+    assert before == after
+
+
+def test_demonstrations_can_be_forced_positive():
+    steps = mixed_steps()
+    computed = label(steps, random_values(steps), 2)
+    forced = label(steps, random_values(steps), 2, LabelConfig(look_ahead=3, force_demonstrations=True))
+    demonstrated = (steps.source == "demonstration")[steps.episode]
+    assert not computed.indicator[demonstrated].all()
+    assert forced.indicator[demonstrated].all()
+    assert (computed.indicator == forced.indicator)[~demonstrated].all()
+
+
+def test_every_task_has_its_own_threshold():
+    good = [episode("p" * 60, True, 1, i, task="Easy-v0") for i in range(3)]
+    bad = [episode("p" * 60, False, 1, i, task="Hard-v0") for i in range(3)]
+    steps = steps_of(*good, *bad)
+    labels = label(steps, np.full(steps.num_steps, -0.4) + 0.01 * random_values(steps))
+    for name in ("Easy-v0", "Hard-v0"):
+        assert labels.indicator[(steps.task == name)[steps.episode]].mean() == pytest.approx(0.4, abs=0.01)
+    assert share_warnings(steps, labels) == []
+
+
+def test_an_indicator_that_encodes_the_task_is_warned_about():
+    steps = steps_of(*(episode("p" * 50, True, 1, i) for i in range(4)))
+    labels = label(steps, random_values(steps), config=LabelConfig(look_ahead=3, positive_fraction=0.02))
+    assert "encodes the task" in share_warnings(steps, labels)[0]
+
+
+def test_pretraining_labels_thirty_percent_of_the_demonstrations_with_monte_carlo_advantage():
+    steps = steps_of(*(episode("d" * 50, i % 2 == 0, seed=i) for i in range(4)))
+    returns = normalised_returns(steps, {TASK: 100}, 1.0)
+    labels = pretraining_labels(steps, random_values(steps), returns, CONFIG)
+    assert labels.indicator.mean() == pytest.approx(0.3, abs=0.01)
+    np.testing.assert_allclose(labels.advantage, returns - labels.values)
+
+
+def test_an_iteration_without_autonomous_steps_is_refused():
+    steps = steps_of(episode("dd", True))
+    with pytest.raises(DataError, match="no autonomous step"):
+        label(steps, random_values(steps))
+
+
+def test_a_task_without_horizon_is_refused():
+    with pytest.raises(ConfigurationError, match="No horizon for task"):
+        normalised_returns(steps_of(episode("dd", True)), {}, 1.0)
+
+
+def test_report_gives_the_realised_shares_by_source_and_outcome(tmp_path):
+    steps = mixed_steps()
+    labels = label(steps, random_values(steps), iteration=2)
+    report = label_report(steps, labels, reference_steps(steps, 2))
+    assert report["positive_share_reference"] == pytest.approx(0.4, abs=0.01)
+    assert report["positive_share_by"]["rollout/success/correction"] == 1.0
+    assert set(report["positive_share_by"]) > {"demonstration/success", "rollout/failure"}
+    labels.save(tmp_path / "labels.npz")
+    saved = np.load(tmp_path / "labels.npz")
+    assert (saved["indicator"] == labels.indicator).all()
+    assert saved["tasks"].tolist() == [TASK]

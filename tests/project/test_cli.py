@@ -1,0 +1,148 @@
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recap_bench.cli import COMMANDS, main
+from recap_bench.commands import run as run_command
+from recap_bench.errors import RenderingUnavailableError
+
+EVALUATION_KEYS = [
+    "task",
+    "policy",
+    "episodes",
+    "successes",
+    "success_rate",
+    "success_ci95",
+    "throughput_per_hour",
+    "throughput_ci95",
+    "mean_success_time_s",
+    "failure_modes",
+    "stages",
+]
+SPEED_KEYS = [
+    "task",
+    "num_envs",
+    "threads",
+    "mode",
+    "control_steps_per_s",
+    "bare_physics_steps_per_s",
+    "ratio",
+    "realtime_factor",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert "default: None" not in capsys.readouterr().out
+
+
+def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["task", "recap_bench/Espresso-v0"] in lines
+    assert ["method", "recap"] in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "--task", "Expresso", "--policy", "idle"], "Unknown task 'Expresso'. Known: Espresso-v0"),
+        (["run", "--dry-run", "--methods", "recup"], "Unknown method 'recup'"),
+        (["run", "--dry-run", "--preset", "fast"], "Unknown preset 'fast'"),
+        (["report", "nowhere"], "No evaluation rows"),
+        (["replay", "nowhere"], "No episode store"),
+        (["evaluate", "--task", "Espresso-v0", "--policy", "nowhere"], "nowhere"),
+        (["collect", "--task", "Espresso-v0", "--corrections", "--out", "x"], "needs a policy to correct"),
+        (["speed", "--modes", "smell"], "Unknown speed mode 'smell'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith(f"recap-bench {arguments[0]}: ")
+    assert said in error
+
+
+def test_the_plan_of_a_run_is_printed_without_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert main(["run", "--dry-run", "--out", str(out), "--seeds", "3", "4", "--demonstrations", "7"]) == 0
+    text = capsys.readouterr().out
+    assert "demonstrations: 7" in text
+    assert "seed 4: recap iteration 1 evaluation" in text
+    assert not out.exists()
+
+
+def test_evaluation_writes_measures_and_one_row_per_episode(tmp_path: Path) -> None:
+    files = ["--json", str(tmp_path / "out" / "idle.json"), "--csv", str(tmp_path / "idle.csv")]
+    size = ["--episodes", "2", "--num-envs", "2", "--threads", "1", "--seed", "5"]
+    assert main(["evaluate", "--task", "recap_bench/Espresso-v0", "--policy", "idle", *size, *files]) == 0
+    result = json.loads((tmp_path / "out" / "idle.json").read_text())
+    assert [key for key in result if key != "rows"] == EVALUATION_KEYS
+    assert [row["env_seed"] for row in result["rows"]] == [5, 6]
+    rows = list(csv.DictReader((tmp_path / "idle.csv").open()))
+    assert [row["success"] for row in rows] == ["False", "False"]
+
+
+def test_a_collected_episode_replays_as_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "store"
+    size = ["--episodes", "2", "--num-envs", "2", "--threads", "1"]
+    assert main(["collect", "--task", "Espresso-v0", "--profile", "skilled", *size, "--out", str(store)]) == 0
+    assert main(["replay", str(store), "--episode", "1"]) == 0
+    assert "no difference, the same outcome" in capsys.readouterr().out
+    assert main(["replay", str(store), "--episode", "2"]) == 2
+
+
+@pytest.mark.rendering
+def test_a_replay_can_be_filmed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, film = tmp_path / "store", tmp_path / "film.mp4"
+    size = ["--episodes", "1", "--num-envs", "1", "--threads", "1"]
+    assert main(["collect", "--task", "Espresso-v0", "--profile", "skilled", *size, "--out", str(store)]) == 0
+    code = main(["replay", str(store), "--video", str(film)])
+    if "No off-screen OpenGL" in (reason := capsys.readouterr().err):
+        pytest.skip(reason)
+    assert code == 0
+    assert film.stat().st_size > 10_000
+
+
+def test_a_run_without_opengl_goes_on_without_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    from recap_bench.commands import final_policy
+    from recap_bench.config import PRESETS
+
+    def unavailable(config: object, task: str) -> Path:
+        raise RenderingUnavailableError("No off-screen OpenGL by egl. Install libegl1.")
+
+    monkeypatch.setattr(final_policy, "film_final_policy", unavailable)
+    said: list[str] = []
+    run_command._film(PRESETS["quick"], "Espresso-v0", said.append)
+    assert said == ["WARNING no film of Espresso-v0: No off-screen OpenGL by egl. Install libegl1."]
+
+
+def test_speed_rows_compare_with_bare_physics(tmp_path: Path) -> None:
+    from recap_bench.speed import SpeedConfig, measure
+
+    row = measure(SpeedConfig("Espresso-v0", num_envs=2, threads=1, blocks=2, block_steps=10, gap_steps=20))
+    assert list(row) == SPEED_KEYS
+    assert row["threads"] == 1
+    assert 0.0 < row["ratio"] < 2.0
+    assert row["realtime_factor"] == pytest.approx(row["control_steps_per_s"] / 50)
+
+
+def test_doctor_finds_no_problem_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    assert "reproducible" in capsys.readouterr().out
+
+
+def test_the_installed_command_shows_no_traceback_on_a_mistake() -> None:
+    command = [sys.executable, "-m", "recap_bench.cli", "evaluate", "--task", "tea", "--policy", "idle"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
