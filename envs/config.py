@@ -20,6 +20,8 @@ class EnvConfig:
     """Threads that step the simulations; 0 takes every core."""
     randomization: str = "standard"
     """How far start states vary: 'none', 'standard' or 'wide'."""
+    start: str | None = None
+    """Where in the task episodes start, one of the task's `starts`; None takes the first."""
     obs_mode: str = "state"
     """'state', 'pixels' or 'both'; 'state' never touches OpenGL."""
     image_size: int | tuple[int, int] = 96

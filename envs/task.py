@@ -77,10 +77,13 @@ class Task(abc.ABC):
     """
 
     spec: ClassVar[TaskSpec]
+    starts: ClassVar[tuple[str, ...]] = ("default",)
+    """Names of the places in the task from which an episode may start; the first is the default."""
 
-    def __init__(self, simulation: Simulation, randomization: str) -> None:
+    def __init__(self, simulation: Simulation, randomization: str, start: str) -> None:
         self.simulation = simulation
         self.randomization = randomization
+        self.start_name = start
         n = simulation.n
         self.process: dict[str, np.ndarray] = {}
         """Per-simulation state beyond MuJoCo's, name -> (n, ...)."""

@@ -19,12 +19,6 @@ from recap_bench.envs.box.hands import (
 from recap_bench.envs.box.world import yaw
 from recap_bench.envs.scripting import Motion, nearer_half_turn, wait
 
-SQUARE_M = 0.0025
-"""A sheet this close to the jig's axes ..."""
-SQUARE_RAD = 0.020
-"""... and turned this little is square enough to push."""
-SQUEEZE_M = 0.001
-"""Both hands close in this far beyond the sheet's edges, so that it aligns with all four fingers."""
 PUSH_M = 0.036
 """Distance of the pushing hands from the jig's middle: four fingertips near the creases of the base."""
 SWEEP_RADIUS_M = 0.030
@@ -43,43 +37,11 @@ class Folding(Phases):
         view = self.view
         height = view.carton[2] - p.PANEL_M / 2
         if height > p.LEDGE_M + 0.012:
-            yield from self.square() if not self.squared() else self.push(p.LEDGE_M)
-        elif height > p.JIG_FLOOR_M + 0.012:
-            if (view.angles[4:] < 1.15).any():
-                yield from self.fold_tabs()
-            yield from self.push(p.JIG_FLOOR_M)
+            yield from self.push(p.LEDGE_M)
+        elif height > p.JIG_FLOOR_M + 0.012 and (view.angles[4:] < 1.15).any():
+            yield from self.fold_tabs()
         else:
             yield from self.push(p.JIG_FLOOR_M)
-
-    def squared(self) -> bool:
-        """Whether the sheet lies on the jig's axes."""
-        offset = self.view.carton - p.JIG_M
-        turned = abs(float(yaw(self.view.carton_rotation[None])[0]))
-        return bool(np.abs(offset[:2]).max() < SQUARE_M and turned < SQUARE_RAD)
-
-    def square(self) -> Motion:
-        """Squeeze the sheet between both hands, across, then along."""
-        self.enter("square")
-        view = self.view
-        across = view.half_width + p.LONG_HINGE_M + p.WALL_HEIGHT_M + PAD_HALF_M
-        along = view.half_length + p.SHORT_HINGE_M + p.WALL_HEIGHT_M + PAD_HALF_M
-        for distance, axis, rotation in ((across, 1, JAW_ALONG_X), (along, 0, JAW_ALONG_Y)):
-            direction = np.eye(3)[axis]
-            yield from self.both(*(self._squeeze(side, SIGN[side] * direction, distance, rotation) for side in (LEFT, RIGHT)))
-
-    def _squeeze(self, side: int, direction: np.ndarray, distance: float, rotation: np.ndarray) -> Motion:
-        hand = self.hand(side)
-        height = 0.085 * UP
-        outside = p.JIG_M + (distance + 0.035) * direction
-        yield from self.go_above(side, outside, rotation, 0.17)
-        yield from hand.set_jaw(1.0)
-        yield from hand.move(outside + height, speed=0.7)
-        yield from wait(SETTLE_S)
-        yield from hand.move(p.JIG_M + (distance - SQUEEZE_M) * direction + height + 0.5 * self.operator.aim(), speed=0.5)
-        yield from wait(0.06)
-        yield from hand.move(outside + height, speed=0.8)
-        yield from hand.move(outside + 0.17 * UP)
-        yield from self.withdraw(side)
 
     def withdraw(self, side: int) -> Motion:
         """Move the raised hand to its own side of the jig, away from the other one."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.processes import Cell, Work, label_gripped
-from recap_bench.envs.box.world import World
+from recap_bench.envs.box.world import World, yaw
 
 NEAR_M = 0.02
 """Scale of the near-field offsets, which saturate at about twice this: a wrist camera's close view."""
@@ -27,6 +27,8 @@ STATE_NAMES = tuple(
     + _vector("label", "_m")
     + _vector("label_length_axis", "")
     + _vector("label_up", "")
+    + _vector("second_sheet", "_m")
+    + ["second_sheet_yaw_rad"]
     + _vector("carton_in_left_hand", "_m")
     + _vector("carton_in_right_hand", "_m")
     + _vector("near_carton_to_jig", "")
@@ -54,6 +56,8 @@ def environment_state(world: World, work: Work, cell: Cell) -> np.ndarray:
         world.label,
         world.label_rotation[:, :, 0],
         world.label_rotation[:, :, 2],
+        world.second,
+        yaw(world.second_rotation)[:, None],
         _in_hand(world, 0, world.carton),
         _in_hand(world, 1, world.carton),
         np.tanh((world.carton - p.JIG_M) / NEAR_M),

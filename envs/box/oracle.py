@@ -4,6 +4,7 @@ Each round chooses the next phase from what is seen, so that a lost grasp, a shi
 of the task needs no special case: the phase whose condition holds is simply entered again.
 """
 
+from recap_bench.envs.box.feeding import Feeding
 from recap_bench.envs.box.folding import Folding
 from recap_bench.envs.box.packer_view import View
 from recap_bench.envs.box.packing import Packing
@@ -17,9 +18,11 @@ class Packer(Script):
         self.view, self.operator = view, operator
 
     def run(self) -> Motion:
-        folding, packing = Folding(self), Packing(self)
+        feeding, folding, packing = Feeding(self), Folding(self), Packing(self)
         while True:
-            if not self.view.built:
+            if self.view.flat_on_top and not feeding.squared():
+                yield from feeding.feed()
+            elif not self.view.built:
                 yield from folding.step()
             else:
                 yield from packing.step()

@@ -12,8 +12,8 @@ class View:
     def __init__(self, task, simulation: int) -> None:  # type: ignore[no-untyped-def]
         batch, model, i = task.simulation.batch, task.simulation.model, simulation
         self._task, self._i, self._process = task, i, task.process
-        carton, label = task.simulation.body_ids(["carton", "label"])
-        self._xpos = {"carton": batch.xpos[i, carton], "label": batch.xpos[i, label]}
+        carton, label, second = task.simulation.body_ids(["carton", "label", "second"])
+        self._xpos = {"carton": batch.xpos[i, carton], "label": batch.xpos[i, label], "second": batch.xpos[i, second]}
         self._xmat = {"carton": batch.xmat[i, carton], "label": batch.xmat[i, label]}
         self._hand_xpos = [batch.site_xpos[i, k] for k in task.rig.site_index]
         self._hand_xmat = [batch.site_xmat[i, k] for k in task.rig.site_index]
@@ -64,6 +64,22 @@ class View:
     def built(self) -> bool:
         """All corners are latched."""
         return bool(self.latched.all())
+
+    @property
+    def flat_on_top(self) -> bool:
+        """The sheet lies on the pile or on the jig's guides, not folded yet."""
+        return bool(self.carton[2] > p.GUIDE_TOP_M - 0.008 and np.abs(self.angles[:2]).max() < 0.6)
+
+    @property
+    def clings(self) -> bool:
+        """The sheet below sticks to the carton's sheet."""
+        return self.process("cling") > 0
+
+    @property
+    def second_shift(self) -> float:
+        """How far the sheet below has been moved from its place [m]."""
+        pile = np.array([self.process("pile_x_m"), self.process("pile_y_m")])
+        return float(np.linalg.norm(self._xpos["second"][:2] - pile))
 
     @property
     def half_length(self) -> float:

@@ -72,12 +72,26 @@ LABEL_GRIP_RADIUS_M = 0.015
 JAW_CLOSED = 0.25
 """Jaws closed further than this hold a thin thing between them."""
 
-JIG_M = np.array([0.15, 0.0, 0.0])
+JIG_M = np.array([0.12, 0.0, 0.0])
 """Centre of the jig on the table."""
 PICK_OFFSET_M = 0.020
 """The sheet counts as picked when its centre lies this close to the jig's axis ..."""
 PICK_TILT_RAD = 0.12
 """... level within this angle."""
+
+PILE_TOP_M = 0.0875
+"""Height at which the feeder keeps the sheet below the second one: the top sheet slides down onto the jig."""
+CLING_PEEL_M = 0.0035
+"""Sheets that stick are parted when they are pulled this far apart (about 5 N) ..."""
+CLING_PEEL_S = 0.10
+"""... for this long, or when shaken: ..."""
+SHAKE_M_S = 0.2
+"""... a reversal counts above this speed, ..."""
+SHAKE_REVERSALS = 4
+"""... and so many of them within ..."""
+SHAKE_WINDOW_S = 1.0
+TWO_SHEETS_M = 0.14
+"""The second sheet has been taken when it is this far from its place."""
 
 SLOT_PITCH_M = 0.140
 """Distance of the crate's two slots."""

@@ -34,12 +34,30 @@ class Work:
     """Where it adheres: position and quaternion in the carton's frame, (k, 7)."""
     placed_s: np.ndarray
     """Time the finished box has rested in the free slot, hands away."""
+    cling: np.ndarray
+    """1 while the sheet below sticks to the carton's sheet."""
+    cling_at: np.ndarray
+    """Where it sticks: position and quaternion in the carton's frame, (k, 7)."""
+    pull_s: np.ndarray
+    """Time the two have been pulled apart."""
+    swing: np.ndarray
+    """Direction of the carton's last fast motion along each axis, -1, 0 or 1, (k, 3)."""
+    reversal_age_s: np.ndarray
+    """Time since each of the last fast reversals along each axis, youngest first, (k, 3, 4)."""
     astray_s: np.ndarray
     """Time a finished box has rested outside jig and slot, hands away."""
 
 
 PROCESS_NAMES = tuple(field.name for field in fields(Work))
-PROCESS_SHAPES: dict[str, tuple[int, ...]] = {"latched": (4,), "stuck_at": (7,)}
+PROCESS_SHAPES: dict[str, tuple[int, ...]] = {
+    "latched": (4,),
+    "stuck_at": (7,),
+    "cling_at": (7,),
+    "swing": (3,),
+    "reversal_age_s": (3, p.SHAKE_REVERSALS),
+}
+NO_REVERSAL_S = 100.0
+"""Age of a reversal that has not happened."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,8 @@ class Cell:
     """(k,)."""
     dispenser: np.ndarray
     """Middle of the dispenser's top, (k, 3)."""
+    pile: np.ndarray
+    """Where the second sheet lay at the start, (k, 3)."""
 
 
 def latch(work: Work, world: World, cell: Cell) -> None:
@@ -72,6 +92,27 @@ def latch(work: Work, world: World, cell: Cell) -> None:
     tears = (work.latched > 0) & (bent > p.LATCH_TAB_RAD + p.TEAR_RAD)
     work.torn = np.maximum(work.torn, tears.any(axis=1))
     work.latched = np.where(tears, 0.0, np.maximum(work.latched, latches))
+
+
+def part_sheets(work: Work, world: World) -> None:
+    """Part two sheets that stick when they are pulled apart for a while, or shaken."""
+    local = np.einsum("kji,kj->ki", world.carton_rotation, world.second - world.carton)
+    stretch = np.linalg.norm(local - work.cling_at[:, :3], axis=1)
+    work.pull_s = np.where(stretch > p.CLING_PEEL_M, work.pull_s + DT, 0.0)
+    _count_reversals(work, world.carton_velocity)
+    shaken = (work.reversal_age_s[:, :, -1] < p.SHAKE_WINDOW_S).any(axis=1)
+    parted = (work.pull_s >= p.CLING_PEEL_S) | shaken
+    work.cling = np.where(parted, 0.0, work.cling)
+
+
+def _count_reversals(work: Work, velocity: np.ndarray) -> None:
+    """Keep the ages of the last fast reversals of `velocity` (k, 3) along each axis."""
+    direction = np.sign(velocity) * (np.abs(velocity) > p.SHAKE_M_S)
+    reversed_now = direction * work.swing < 0
+    work.swing = np.where(direction != 0, direction, work.swing)
+    ages = np.minimum(work.reversal_age_s + DT, NO_REVERSAL_S)
+    shifted = np.concatenate([np.zeros_like(ages[:, :, :1]), ages[:, :, :-1]], axis=2)
+    work.reversal_age_s = np.where(reversed_now[:, :, None], shifted, ages)
 
 
 def crush(work: Work, world: World) -> None:

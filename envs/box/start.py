@@ -15,8 +15,15 @@ class Spread:
     """Half-widths of the uniform distributions around the nominal scene."""
 
     sheet_m: float
-    """Sheet on the jig."""
+    """Sheet on the jig, or the top sheet on the one below."""
     sheet_yaw_rad: float
+    pile_m: float
+    """Pile on the feeder, and the sheet below the top one on the pile."""
+    pile_yaw_rad: float
+    pile_height_m: float
+    """How exactly the feeder keeps the pile's height."""
+    sticking: float
+    """Probability that the two upper sheets stick together."""
     size_m: float
     """Half length and half width of the carton."""
     place_m: float
@@ -38,9 +45,9 @@ class Spread:
 
 
 SPREADS = {
-    "none": Spread(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-    "standard": Spread(0.005, 0.05, 0.004, 0.015, 0.05, 0.004, 0.15, 0.30, 0.20, 0.03, 0.01, 0.02, 0.15),
-    "wide": Spread(0.010, 0.12, 0.006, 0.025, 0.10, 0.008, 0.30, 0.50, 0.35, 0.06, 0.02, 0.05, 0.30),
+    "none": Spread(*[0] * 17),
+    "standard": Spread(0.005, 0.05, 0.006, 0.04, 0.0008, 0.3, 0.004, 0.015, 0.05, 0.004, 0.15, 0.30, 0.20, 0.03, 0.01, 0.02, 0.15),
+    "wide": Spread(0.010, 0.12, 0.010, 0.08, 0.0012, 0.5, 0.006, 0.025, 0.10, 0.008, 0.30, 0.50, 0.35, 0.06, 0.02, 0.05, 0.30),
 }
 """The values of `randomization`."""
 
@@ -48,12 +55,12 @@ SPREADS = {
 class StartStates:
     """Writes start states into the simulations; what varies per simulation is expanded once."""
 
-    def __init__(self, simulation: Simulation, rig: Rig, randomization: str) -> None:
+    def __init__(self, simulation: Simulation, rig: Rig, randomization: str, start: str) -> None:
         model, batch = simulation.model, simulation.batch
         self.simulation, self.rig, self.spread, self.model = simulation, rig, SPREADS[randomization], model
-        self.home = rig.home()
+        self.home, self.start = rig.home(), start
         self._qpos = batch.qpos
-        self.address = {name: int(model.joint(name).qposadr[0]) for name in ("carton", "label")}
+        self.address = {name: int(model.joint(name).qposadr[0]) for name in ("carton", "second", "label")}
         self.field = {
             name: batch.expand(name)
             for name in ("geom_friction", "geom_size", "geom_rbound", "geom_aabb", "geom_rgba", "body_mass",
@@ -61,15 +68,15 @@ class StartStates:
                          "cam_quat", "light_diffuse", "light_dir")
         }  # fmt: skip
         self.family = CartonFamily(model, self.field)
-        self.body = {name: model.body(name).id for name in ("dispenser", "crate", "parcel")}
+        self.body = {name: model.body(name).id for name in ("dispenser", "crate", "parcel", "feeder")}
         self.creases = np.array([model.joint(name).id for name in p.PANELS])
         cardboard = ("base_panel", *p.PANELS)
         self.board_geoms = np.array([model.geom(name).id for name in cardboard])
         self.grip_geoms = np.array([model.geom(f"{side}_pad_{jaw}").id for side in ("left", "right") for jaw in "ab"])
-        self.masses = simulation.body_ids(["carton", *p.PANELS, "label"])
+        self.masses = simulation.body_ids(["carton", *p.PANELS, "second", "label"])
         self.cameras = np.array([model.camera(name).id for name in CAMERAS])
 
-    def write(self, i: int, rng: np.random.Generator) -> dict[str, float]:
+    def write(self, i: int, rng: np.random.Generator) -> dict[str, np.ndarray | float]:
         """Write one start state into simulation `i` and return the episode's own geometry."""
         spread = self.spread
         posture = self.home.copy()
@@ -79,19 +86,38 @@ class StartStates:
             np.array([p.HALF_LENGTH_M, p.HALF_WIDTH_M]) + rng.uniform(-1, 1, 2) * spread.size_m
         )
         self.family.resize(i, half_length, half_width)
-        self._place_sheet(i, rng)
-        cell = self._place_fixtures(i, rng)
+        cell = {**self._place_sheets(i, rng), **self._place_fixtures(i, rng)}
         self._vary_dynamics(i, rng)
         self._vary_cameras(i, rng)
         return {"half_length_m": half_length, "half_width_m": half_width, **cell}
 
-    def _place_sheet(self, i: int, rng: np.random.Generator) -> None:
-        spread = self.spread
-        offset, half = rng.uniform(-1, 1, 2) * spread.sheet_m, 0.5 * rng.uniform(-1, 1) * spread.sheet_yaw_rad
-        at = self.address["carton"]
-        height = p.GUIDE_TOP_M + p.PANEL_M / 2 + 0.0003
-        position = p.JIG_M + np.array([offset[0], offset[1], height])
-        self._qpos[i, at : at + 7] = [*position, np.cos(half), 0.0, 0.0, np.sin(half)]
+    def _place_sheets(self, i: int, rng: np.random.Generator) -> dict[str, np.ndarray | float]:
+        """Lay the pile, the sheet below and the carton's sheet; return the pile's place and whether sheets stick."""
+        spread, feeder = self.spread, self.body["feeder"]
+        pile = self.model.body_pos[feeder] + _horizontal(rng, spread.pile_m)
+        pile[2] = rng.uniform(-1, 1) * spread.pile_height_m
+        pile_yaw = rng.uniform(-1, 1) * spread.pile_yaw_rad
+        self.field["body_pos"][i, feeder] = pile
+        self.field["body_quat"][i, feeder] = _turn(pile_yaw)
+        second = pile + _horizontal(rng, 0.5 * spread.pile_m) + [0, 0, p.PILE_TOP_M + 0.5 * p.PANEL_M + 0.0002]
+        self._put(i, "second", second, pile_yaw)
+        offset, turn = _horizontal(rng, spread.sheet_m), rng.uniform(-1, 1) * spread.sheet_yaw_rad
+        clings = float(rng.random() < spread.sticking)
+        if self.start == "jig":
+            height = p.GUIDE_TOP_M + 0.5 * p.PANEL_M + 0.0003
+            self._put(i, "carton", p.JIG_M + offset + [0, 0, height], turn)
+            return {"pile_x_m": second[0], "pile_y_m": second[1]}
+        self._put(i, "carton", second + offset + [0, 0, p.PANEL_M + 0.0002], pile_yaw + 0.5 * turn)
+        return {
+            "pile_x_m": second[0],
+            "pile_y_m": second[1],
+            "cling": clings,
+            "cling_at": _relative_pose(offset, pile_yaw + 0.5 * turn, pile_yaw),
+        }
+
+    def _put(self, i: int, name: str, position: np.ndarray, turn: float) -> None:
+        at = self.address[name]
+        self._qpos[i, at : at + 7] = [*position, *_turn(turn)]
 
     def _place_fixtures(self, i: int, rng: np.random.Generator) -> dict[str, float]:
         """Move dispenser and crate, fill one slot, lay the label down; return what was drawn."""
@@ -103,12 +129,10 @@ class StartStates:
         free = (far - 0.5) * p.SLOT_PITCH_M
         field["body_pos"][i, body["dispenser"]] = dispenser
         field["body_pos"][i, body["crate"]] = crate
-        field["body_quat"][i, body["crate"]] = np.cos(crate_yaw / 2), 0, 0, np.sin(crate_yaw / 2)
+        field["body_quat"][i, body["crate"]] = _turn(crate_yaw)
         field["body_pos"][i, body["parcel"], 1] = -free
         label = dispenser + np.array([0.0, 0.0, 0.0313]) + _horizontal(rng, spread.label_m)
-        half = 0.5 * rng.uniform(-1, 1) * spread.label_yaw_rad
-        at = self.address["label"]
-        self._qpos[i, at : at + 7] = [*label, np.cos(half), 0.0, 0.0, np.sin(half)]
+        self._put(i, "label", label, rng.uniform(-1, 1) * spread.label_yaw_rad)
         return {
             "slot_x_m": crate[0] - np.sin(crate_yaw) * free,
             "slot_y_m": crate[1] + np.cos(crate_yaw) * free,
@@ -144,3 +168,15 @@ class StartStates:
 
 def _horizontal(rng: np.random.Generator, half_width_m: float) -> np.ndarray:
     return np.append(rng.uniform(-1, 1, 2) * half_width_m, 0.0)
+
+
+def _turn(angle: float) -> np.ndarray:
+    """Quaternion of a turn about the vertical."""
+    return np.array([np.cos(0.5 * angle), 0.0, 0.0, np.sin(0.5 * angle)])
+
+
+def _relative_pose(offset: np.ndarray, turn: float, second_turn: float) -> np.ndarray:
+    """Pose (7,) of the sheet below in the frame of the sheet that lies `offset` from it, turned by `turn`."""
+    c, s = np.cos(turn), np.sin(turn)
+    back = -np.array([c * offset[0] + s * offset[1], -s * offset[0] + c * offset[1]])
+    return np.array([*back, -p.PANEL_M, *_turn(second_turn - turn)])

@@ -22,6 +22,7 @@ PAPER_PROFICIENT_TIME_S = 240.0
 
 EPISODE_NAMES = (
     "half_length_m", "half_width_m", "slot_x_m", "slot_y_m", "slot_yaw_rad", "dispenser_x_m", "dispenser_y_m",
+    "pile_x_m", "pile_y_m",
 )  # fmt: skip
 DISPENSER_HEIGHT_M = 0.030
 
@@ -40,24 +41,25 @@ class BoxAssemblyTask(Task):
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.STATE_NAMES,
     )
+    starts = ("stack", "jig")
     action_low = rig_module.ACTION_LOW
     action_high = rig_module.ACTION_HIGH
 
-    def __init__(self, simulation: Simulation, randomization: str) -> None:
-        super().__init__(simulation, randomization)
+    def __init__(self, simulation: Simulation, randomization: str, start: str = "stack") -> None:
+        super().__init__(simulation, randomization, start)
         model, n = simulation.model, simulation.n
         self.rig = Rig(simulation)
         self.reader = WorldReader(simulation, self.rig)
-        self.start = StartStates(simulation, self.rig, randomization)
+        self.start = StartStates(simulation, self.rig, randomization, start)
         shapes = {name: PROCESS_SHAPES.get(name, ()) for name in (*PROCESS_NAMES, *EPISODE_NAMES)}
         self.process = {name: np.zeros((n, *shape)) for name, shape in shapes.items()}
         self._eq_active, self._eq_data = simulation.batch.eq_active, self.start.field["eq_data"]
         self._latches = np.array([model.equality(f"latch_{panel}").id for panel in p.PANELS])
-        self._sticker = model.equality("sticker").id
+        self._sticker, self._cling = model.equality("sticker").id, model.equality("cling").id
 
     @classmethod
     def build_model(cls) -> mujoco.MjModel:
-        return rig_module.build_scene(rig_module.load_spec("box", "packing.xml")).compile()
+        return rig_module.add_arms(rig_module.load_spec("box", "packing.xml")).compile()
 
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         for values in self.process.values():
@@ -65,7 +67,9 @@ class BoxAssemblyTask(Task):
         for i, rng in zip(ids, rngs, strict=True):
             for name, value in self.start.write(int(i), rng).items():
                 self.process[name][i] = value
+        self.process["reversal_age_s"][ids] = processes.NO_REVERSAL_S
         self.simulation.batch.set_const(ids)
+        self._write_equalities(ids, self.work(ids))
         self.success[ids] = False
         self.failure[ids] = 0
         self.stages[ids] = False
@@ -90,10 +94,12 @@ class BoxAssemblyTask(Task):
             dispenser=np.stack(
                 [process["dispenser_x_m"], process["dispenser_y_m"], DISPENSER_HEIGHT_M * height], axis=1
             ),
+            pile=np.stack([process["pile_x_m"], process["pile_y_m"], p.PILE_TOP_M * height], axis=1),
         )
 
     def advance(self, ids: np.ndarray) -> None:
         world, work, cell = self.reader.read(ids), self.work(ids), self.cell(ids)
+        processes.part_sheets(work, world)
         processes.latch(work, world, cell)
         processes.crush(work, world)
         processes.stick(work, world)
@@ -116,6 +122,8 @@ class BoxAssemblyTask(Task):
         self._eq_active[ids[:, None], self._latches] = held
         self._eq_active[ids, self._sticker] = work.stuck
         self._eq_data[ids, self._sticker, 3:10] = work.stuck_at
+        self._eq_active[ids, self._cling] = work.cling
+        self._eq_data[ids, self._cling, 3:10] = work.cling_at
 
     def agent_pos(self, ids: np.ndarray) -> np.ndarray:
         return self.rig.agent_pos(ids)
@@ -131,7 +139,7 @@ class BoxAssemblyTask(Task):
         return verdict.progress(self.reader.read(ids), self.work(ids), self.cell(ids), self.stages[ids])
 
     def hazards(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        return verdict.hazards(self.reader.read(ids), self.work(ids), self.stages[ids])
+        return verdict.hazards(self.reader.read(ids), self.work(ids), self.cell(ids), self.stages[ids])
 
     def make_oracle(self) -> Oracle:
         from recap_bench.envs.box.oracle import BoxOracle

@@ -41,7 +41,7 @@ def failure(world: World, work: Work, cell: Cell) -> np.ndarray:
     label_free = (work.stuck == 0) & ~_hand_near(world, world.label, p.LABEL_HAND_M)
     at_dispenser = np.linalg.norm(world.label - cell.dispenser, axis=1) < 0.06
     conditions = [
-        np.zeros(len(world.carton), bool),
+        np.linalg.norm((world.second - cell.pile)[:, :2], axis=1) > p.TWO_SHEETS_M,
         work.torn > 0,
         work.crushed > 0,
         _dropped_box(world),
@@ -96,14 +96,16 @@ def _near(distance: np.ndarray, full_m: float, margin_m: float) -> np.ndarray:
     return rewards.tolerance(distance, bounds=(0, full_m), margin=margin_m, sigmoid="linear", value_at_margin=0)
 
 
-def hazards(world: World, work: Work, stages: np.ndarray) -> dict[str, np.ndarray]:
+def hazards(world: World, work: Work, cell: Cell, stages: np.ndarray) -> dict[str, np.ndarray]:
     """Return predicates of imminent failure, name -> (k,) bool."""
     off = np.abs(world.angles - p.RIGHT_ANGLE)
     bent = np.maximum(off[:, p.CORNER_WALLS].max(axis=2), off[:, 4:]) > p.LATCH_TAB_RAD + 0.4 * p.TEAR_RAD
     lifted = world.carton[:, 2] > p.GUIDE_TOP_M + 0.02
     low_label = (work.stuck == 0) & (np.linalg.norm(world.label_in_carton[:, :2], axis=1) < 0.15)
     beside = np.hypot(world.label_in_carton[:, 0], world.label_in_carton[:, 1]) > 0.02
+    pulled_along = np.linalg.norm((world.second - cell.pile)[:, :2], axis=1) > 0.25 * p.TWO_SHEETS_M
     return {
+        "second_sheet_coming": pulled_along & (work.cling > 0),
         "latch_straining": ((work.latched > 0) & bent).any(axis=1),
         "board_squeezed": world.base_force > 0.7 * p.CRUSH_N,
         "panel_folding_over": (world.angles > 0.85 * p.CRUSH_RAD).any(axis=1),

@@ -37,6 +37,10 @@ class World:
     """(k, 3) [m/s]."""
     label_in_carton: np.ndarray
     """Middle of the label in the carton's frame, (k, 3)."""
+    second: np.ndarray
+    """Middle of the sheet below, (k, 3)."""
+    second_rotation: np.ndarray
+    """(k, 3, 3)."""
 
 
 class WorldReader:
@@ -47,7 +51,7 @@ class WorldReader:
         self.rig = rig
         self._xpos, self._xmat = batch.xpos, batch.xmat
         self._qpos, self._qvel, self._sensor = batch.qpos, batch.qvel, batch.sensordata
-        self._carton, self._label = simulation.body_ids(["carton", "label"])
+        self._carton, self._label, self._second = simulation.body_ids(["carton", "label", "second"])
         self._angles = np.array([model.joint(name).qposadr[0] for name in p.PANELS])
         self._dof = {name: int(model.joint(name).dofadr[0]) for name in ("carton", "label")}
         self._force = int(model.sensor("base_force").adr[0])
@@ -71,6 +75,8 @@ class WorldReader:
             label=label,
             label_rotation=self._xmat[ids, self._label].reshape(k, 3, 3),
             label_velocity=self._qvel[ids, label_dof : label_dof + 3],
+            second=self._xpos[ids, self._second],
+            second_rotation=self._xmat[ids, self._second].reshape(k, 3, 3),
             label_in_carton=np.einsum("kji,kj->ki", carton_rotation, label - carton),
         )
 

@@ -39,8 +39,8 @@ class EspressoTask(Task):
         state_names=observation.STATE_NAMES,
     )
 
-    def __init__(self, simulation: Simulation, randomization: str) -> None:
-        super().__init__(simulation, randomization)
+    def __init__(self, simulation: Simulation, randomization: str, start: str = "default") -> None:
+        super().__init__(simulation, randomization, start)
         model, n = simulation.model, simulation.n
         self.rig = Rig(simulation)
         self.reader = WorldReader(simulation, self.rig)

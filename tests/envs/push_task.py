@@ -27,8 +27,8 @@ class PushTask(Task):
         state_names=("cube_x_m", "cube_y_m", "cube_z_m", "cube_vx_m_s", "touched_s"),
     )
 
-    def __init__(self, simulation, randomization):
-        super().__init__(simulation, randomization)
+    def __init__(self, simulation, randomization, start="default"):
+        super().__init__(simulation, randomization, start)
         self.rig = Rig(simulation)
         batch = simulation.batch
         self._qpos, self._qvel, self._xpos = batch.qpos, batch.qvel, batch.xpos

@@ -1,0 +1,132 @@
+"""From the pile to the jig: press on the top sheet with both hands, slide it over, shake off a sheet that sticks to it."""
+
+import numpy as np
+
+from recap_bench.envs.box import parameters as p
+from recap_bench.envs.box.hands import LEFT, RIGHT, SIGN, TIP_M, UP, Phases
+from recap_bench.envs.box.world import yaw
+from recap_bench.envs.scripting import Motion, facing, nearer_half_turn, wait
+from recap_bench.envs.simulation import CONTROL_HZ
+
+SQUARE_M = 0.0025
+"""A sheet this close to the jig's axes ..."""
+SQUARE_RAD = 0.020
+"""... and turned this little is square enough to push."""
+FINE = 0.3
+"""While it is being slid the sheet is brought to this share of those tolerances: it moves a little on release."""
+PRESS_X_M = -0.050
+"""Where the hands press on the long walls, along the sheet: over the jig's rear guides when it has arrived ..."""
+PRESS_Y_M = 0.027
+"""... and from the crease outwards: over the middle of the guides."""
+PRESS_M = 0.003
+"""How far below the sheet's surface the fingertips are sent: about 10 N."""
+PITCH = facing(np.array([0.5, 0.0, -0.866]), np.array([0.0, 1.0, 0.0]))
+"""Closed fingers leaning forwards: the pile is at the edge of the reach."""
+EDGE_M = 0.0055
+"""The leaning fingers touch with the near edge of their pads, lower than their tips' middle."""
+RELEASE_M = 0.008
+"""The fingers rise by this much slowly, without pulling sideways: the sheet must stay where it is."""
+HOVER_M = 0.045
+SLIDE_M_S = 0.22
+SLIDE_GAIN = 4.0
+"""Speed per distance to go [1/s]."""
+TURN_GAIN = 3.0
+SLIP_M = 0.025
+"""A fingertip that has moved this far against the sheet has slipped."""
+COMING_M = 0.012
+"""A second sheet that has moved this far along with the first sticks to it."""
+SHAKE_AMPLITUDE_M = 0.022
+SHAKE_HZ = 3.0
+SHAKE_S = 1.4
+
+
+class Feeding(Phases):
+    """Phases with the flat sheet on the pile or lying askew on the jig."""
+
+    def squared(self, share: float = 1.0) -> bool:
+        """Whether the sheet lies on the jig's axes, within a share of the tolerances."""
+        offset, turned = self._error()
+        return bool(np.abs(offset).max() < share * SQUARE_M and abs(turned) < share * SQUARE_RAD)
+
+    def _error(self) -> tuple[np.ndarray, float]:
+        """Way to go (2,) [m] and turn to make [rad] until the sheet lies square in the jig."""
+        view = self.view
+        turned = float(yaw(view.carton_rotation[None])[0])
+        return (p.JIG_M - view.carton)[:2], -turned
+
+    def feed(self) -> Motion:
+        """Press on the sheet with both hands and slide it until it lies square over the jig."""
+        self.enter("press_sheet")
+        yield from self.both(self._touch(LEFT), self._touch(RIGHT))
+        self.enter("slide_sheet")
+        marks = [self._mark(side) for side in (LEFT, RIGHT)]
+        for _ in range(8 * CONTROL_HZ):
+            if self.squared(FINE) or any(np.linalg.norm(self._mark(s) - marks[s]) > SLIP_M for s in (LEFT, RIGHT)):
+                break
+            if self.view.clings and self.view.second_shift > COMING_M:
+                yield from self.shake()
+                marks = [self._mark(side) for side in (LEFT, RIGHT)]
+            self._drag()
+            yield
+        self.enter("release_sheet")
+        yield from self.both(self._leave(LEFT), self._leave(RIGHT))
+
+    def _touch(self, side: int) -> Motion:
+        """Put the closed fingertips of a hand onto a long wall and press."""
+        hand, view = self.hand(side), self.view
+        rotation = nearer_half_turn(PITCH, hand.rotation)
+        spot = self._press_point(side) + self.operator.aim()
+        yield from self.go_above(side, spot, rotation, max(spot[2] + HOVER_M, 0.15))
+        yield from hand.set_jaw(0.0)
+        yield from hand.move(spot + 0.010 * UP, speed=0.8)
+        yield from hand.move(spot - PRESS_M * UP, speed=0.4)
+        yield from wait(0.06)
+
+    def _press_point(self, side: int) -> np.ndarray:
+        """Grasp point of a hand whose fingertips just touch the sheet."""
+        view = self.view
+        local = np.array([PRESS_X_M, SIGN[side] * (view.half_width + PRESS_Y_M), 0.5 * p.PANEL_M])
+        return view.carton + view.carton_rotation @ local - TIP_M * PITCH[:, 0] + EDGE_M * UP
+
+    def _mark(self, side: int) -> np.ndarray:
+        """Where a hand is in the sheet's frame, horizontally, (2,) [m]."""
+        view = self.view
+        return (view.carton_rotation.T @ (view.hand(side)[0] - view.carton))[:2]
+
+    def _drag(self) -> None:
+        """Move both hands one step: the sheet toward the jig, turning to its axes, at the sheet's height."""
+        offset, turn = self._error()
+        pace = self.operator.profile.speed
+        velocity = SLIDE_GAIN * offset
+        velocity *= min(1.0, SLIDE_M_S * pace / max(float(np.linalg.norm(velocity)), 1e-9))
+        rate = float(np.clip(TURN_GAIN * turn, -0.6, 0.6))
+        for side in (LEFT, RIGHT):
+            arm = self.view.hand(side)[0] - self.view.carton
+            step = velocity + rate * np.array([-arm[1], arm[0]])
+            height = self._press_point(side)[2] - PRESS_M - self.hand(side).position[2]
+            self.hand(side).nudge(np.array([*(step / CONTROL_HZ), float(np.clip(height, -0.0006, 0.0006))]))
+
+    def shake(self) -> Motion:
+        """Shake the sheet to and fro until the one below comes off."""
+        self.enter("shake_sheets")
+        starts = [self.hand(side).position.copy() for side in (LEFT, RIGHT)]
+        for k in range(round(SHAKE_S * CONTROL_HZ)):
+            swing = SHAKE_AMPLITUDE_M * np.sin(2 * np.pi * SHAKE_HZ * (k + 1) / CONTROL_HZ)
+            for side in (LEFT, RIGHT):
+                self.hand(side).position = starts[side] + np.array([swing, 0.0, 0.0])
+            yield
+            if not self.view.clings:
+                break
+        self.enter("slide_sheet")
+
+    def _leave(self, side: int) -> Motion:
+        hand = self.hand(side)
+        hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2]])
+        yield from wait(0.08)
+        hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2]])
+        yield from hand.move(hand.position + RELEASE_M * UP, speed=0.15)
+        yield from hand.move(hand.position + HOVER_M * UP, speed=0.8)
+        yield from hand.move(np.array([*hand.position[:2], 0.17]))
+
+
+__all__ = ["Feeding"]
