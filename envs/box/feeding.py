@@ -14,15 +14,15 @@ SQUARE_RAD = 0.020
 """... and turned this little is square enough to push."""
 FINE = 0.3
 """While it is being slid the sheet is brought to this share of those tolerances: it moves a little on release."""
-PRESS_X_M = -0.050
-"""Where the hands press on the long walls, along the sheet: over the jig's rear guides when it has arrived ..."""
+PRESS_X_M = 0.035
+"""Where the hands press on the long walls: at their middle, so that pile or guides always carry the sheet ..."""
 PRESS_Y_M = 0.027
 """... and from the crease outwards: over the middle of the guides."""
 PRESS_M = 0.003
 """How far below the sheet's surface the fingertips are sent: about 10 N."""
-PITCH = facing(np.array([0.5, 0.0, -0.866]), np.array([0.0, 1.0, 0.0]))
+PITCH = facing(np.array([1.0, 0.0, -1.0]), np.array([0.0, 1.0, 0.0]))
 """Closed fingers leaning forwards: the pile is at the edge of the reach."""
-EDGE_M = 0.0055
+EDGE_M = 0.0078
 """The leaning fingers touch with the near edge of their pads, lower than their tips' middle."""
 RELEASE_M = 0.008
 """The fingers rise by this much slowly, without pulling sideways: the sheet must stay where it is."""
