@@ -3,7 +3,7 @@
 import numpy as np
 
 from recap_bench.envs.box import parameters as p
-from recap_bench.envs.box.hands import LEFT, RIGHT, SIGN, TIP_M, UP, Phases
+from recap_bench.envs.box.hands import JAW_ALONG_Y, LEFT, RIGHT, SIGN, TIP_M, UP, Phases
 from recap_bench.envs.box.world import yaw
 from recap_bench.envs.scripting import Motion, facing, nearer_half_turn, wait
 from recap_bench.envs.simulation import CONTROL_HZ
@@ -14,18 +14,24 @@ SQUARE_RAD = 0.020
 """... and turned this little is square enough to push."""
 FINE = 0.3
 """While it is being slid the sheet is brought to this share of those tolerances: it moves a little on release."""
-PRESS_X_M = 0.035
-"""Where the hands press on the long walls: at their middle, so that pile or guides always carry the sheet ..."""
+FAR_PRESS_X_M = 0.035
+"""Where the hands press on the long walls, along the sheet, in the first stroke: over the pile until the rails carry
+the front ..."""
+NEAR_PRESS_X_M = -0.068
+"""... and in the second: over the rails, from where the pile still carries the rear."""
+STROKE_END_X_M = 0.260
+"""The first stroke ends with the sheet's middle here."""
 PRESS_Y_M = 0.027
-"""... and from the crease outwards: over the middle of the guides."""
-PRESS_M = 0.003
+"""Where they press from the crease outwards: over the middle of the guides."""
+PRESS_M = 0.004
 """How far below the sheet's surface the fingertips are sent: about 10 N."""
-PITCH = facing(np.array([1.0, 0.0, -1.0]), np.array([0.0, 1.0, 0.0]))
-"""Closed fingers leaning forwards: the pile is at the edge of the reach."""
-EDGE_M = 0.0078
-"""The leaning fingers touch with the near edge of their pads, lower than their tips' middle."""
-RELEASE_M = 0.008
+LEANING = facing(np.array([1.0, 0.0, -1.0]), np.array([0.0, 1.0, 0.0]))
+"""Closed fingers leaning forwards in the first stroke: the pile is at the edge of the reach."""
+LEANING_TIP_M = -TIP_M * LEANING[:, 0] + 0.0078 * UP
+"""From where leaning fingers touch, with the near edge of their pads, to their grasp point."""
+RELEASE_M = 0.009
 """The fingers rise by this much slowly, without pulling sideways: the sheet must stay where it is."""
+RELEASE_STEP_M = 0.0005
 HOVER_M = 0.045
 SLIDE_M_S = 0.22
 SLIDE_GAIN = 4.0
@@ -59,9 +65,11 @@ class Feeding(Phases):
         self.enter("press_sheet")
         yield from self.both(self._touch(LEFT), self._touch(RIGHT))
         self.enter("slide_sheet")
-        marks = [self._mark(side) for side in (LEFT, RIGHT)]
+        marks, first_stroke = [self._mark(side) for side in (LEFT, RIGHT)], self._far()
         for _ in range(8 * CONTROL_HZ):
             if self.squared(FINE) or any(np.linalg.norm(self._mark(s) - marks[s]) > SLIP_M for s in (LEFT, RIGHT)):
+                break
+            if first_stroke and self.view.carton[0] < STROKE_END_X_M:
                 break
             if self.view.clings and self.view.second_shift > COMING_M:
                 yield from self.shake()
@@ -74,7 +82,7 @@ class Feeding(Phases):
     def _touch(self, side: int) -> Motion:
         """Put the closed fingertips of a hand onto a long wall and press."""
         hand, view = self.hand(side), self.view
-        rotation = nearer_half_turn(PITCH, hand.rotation)
+        rotation = nearer_half_turn(LEANING if self._far() else JAW_ALONG_Y, hand.rotation)
         spot = self._press_point(side) + self.operator.aim()
         yield from self.go_above(side, spot, rotation, max(spot[2] + HOVER_M, 0.15))
         yield from hand.set_jaw(0.0)
@@ -85,8 +93,13 @@ class Feeding(Phases):
     def _press_point(self, side: int) -> np.ndarray:
         """Grasp point of a hand whose fingertips just touch the sheet."""
         view = self.view
-        local = np.array([PRESS_X_M, SIGN[side] * (view.half_width + PRESS_Y_M), 0.5 * p.PANEL_M])
-        return view.carton + view.carton_rotation @ local - TIP_M * PITCH[:, 0] + EDGE_M * UP
+        along, tip = (FAR_PRESS_X_M, LEANING_TIP_M) if self._far() else (NEAR_PRESS_X_M, TIP_M * UP)
+        local = np.array([along, SIGN[side] * (view.half_width + PRESS_Y_M), 0.5 * p.PANEL_M])
+        return view.carton + view.carton_rotation @ local + tip
+
+    def _far(self) -> bool:
+        """Whether the sheet is still carried by the pile rather than by the jig's rails."""
+        return bool(self.view.carton[0] > STROKE_END_X_M + 0.010)
 
     def _mark(self, side: int) -> np.ndarray:
         """Where a hand is in the sheet's frame, horizontally, (2,) [m]."""
@@ -121,12 +134,8 @@ class Feeding(Phases):
 
     def _leave(self, side: int) -> Motion:
         hand = self.hand(side)
-        hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2]])
-        yield from wait(0.08)
-        hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2]])
-        yield from hand.move(hand.position + RELEASE_M * UP, speed=0.15)
+        for _ in range(round(RELEASE_M / RELEASE_STEP_M)):
+            hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2] + RELEASE_STEP_M])
+            yield
         yield from hand.move(hand.position + HOVER_M * UP, speed=0.8)
         yield from hand.move(np.array([*hand.position[:2], 0.17]))
-
-
-__all__ = ["Feeding"]
