@@ -17,9 +17,9 @@ FINE = 0.3
 FAR_PRESS_X_M = 0.035
 """Where the hands press on the long walls, along the sheet, in the first stroke: over the pile until the rails carry
 the front ..."""
-NEAR_PRESS_X_M = -0.068
+NEAR_PRESS_X_M = -0.058
 """... and in the second: over the rails, from where the pile still carries the rear."""
-STROKE_END_X_M = 0.260
+STROKE_END_X_M = 0.250
 """The first stroke ends with the sheet's middle here."""
 PRESS_Y_M = 0.027
 """Where they press from the crease outwards: over the middle of the guides."""
@@ -37,7 +37,7 @@ SLIDE_M_S = 0.22
 SLIDE_GAIN = 4.0
 """Speed per distance to go [1/s]."""
 TURN_GAIN = 3.0
-SLIP_M = 0.025
+SLIP_M = 0.015
 """A fingertip that has moved this far against the sheet has slipped."""
 COMING_M = 0.012
 """A second sheet that has moved this far along with the first sticks to it."""

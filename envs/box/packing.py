@@ -103,7 +103,7 @@ class Packing(Phases):
     # -- crate ------------------------------------------------------------------------------------------------
 
     def place(self) -> Motion:
-        """Take the box by its left wall, carry it over the free slot, set it down, let go."""
+        """Take the box by a long wall, carry it over the free slot, set it down, let go."""
         if not self.holding_box():
             yield from self.take_box()
         if self.holding_box():
@@ -111,26 +111,27 @@ class Packing(Phases):
             yield from self.set_down()
 
     def holding_box(self) -> bool:
-        """Whether the left jaws are closed on the left wall."""
+        """Whether the left jaws are closed on that wall."""
         view = self.view
         near = np.linalg.norm(view.hand(LEFT)[0] - self._wall()) < 0.025
         return bool(near and self.hand(LEFT).jaw < 0.1 and view.jaw(LEFT) < p.JAW_CLOSED)
 
     def _wall(self) -> np.ndarray:
-        """Where to grip the left wall, (3,) [m]."""
+        """Where to grip the long wall that will face the crate's rim, (3,) [m]."""
         view = self.view
-        return view.carton + view.carton_rotation @ np.array([0.0, view.half_width + p.LONG_HINGE_M, WALL_GRIP_M])
+        across = view.process("slot_side") * (view.half_width + p.LONG_HINGE_M)
+        return view.carton + view.carton_rotation @ np.array([0.0, across, WALL_GRIP_M])
 
     def _wall_grip(self) -> np.ndarray:
         return nearer_half_turn(facing(DOWN, self.view.carton_rotation[:, 1]), self.hand(LEFT).rotation)
 
     def take_box(self) -> Motion:
-        """Grip the middle of the left wall from above and lift the box."""
+        """Grip the middle of a long wall from above and lift the box."""
         self.enter("take_box")
         hand, view = self.hand(LEFT), self.view
         yield from self.go_above(LEFT, self._wall(), self._wall_grip())
         yield from hand.set_jaw(WALL_JAW)
-        miss = -0.03 * view.carton_rotation[:, 1] if self.operator.fumbles() else np.zeros(3)
+        miss = 0.03 * view.process("slot_side") * view.carton_rotation[:, 1] if self.operator.fumbles() else np.zeros(3)
         yield from hand.move(self._wall() + self.operator.aim() + miss, self._wall_grip(), speed=0.8)
         yield from hand.set_jaw(0.0, settle_s=0.12)
         if self.holding_box():

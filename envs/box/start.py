@@ -137,6 +137,7 @@ class StartStates:
             "slot_x_m": crate[0] - np.sin(crate_yaw) * free,
             "slot_y_m": crate[1] + np.cos(crate_yaw) * free,
             "slot_yaw_rad": crate_yaw,
+            "slot_side": 2 * far - 1,
             "dispenser_x_m": dispenser[0],
             "dispenser_y_m": dispenser[1],
         }

@@ -21,8 +21,8 @@ PAPER_TIME_LIMIT_S = 600.0
 PAPER_PROFICIENT_TIME_S = 240.0
 
 EPISODE_NAMES = (
-    "half_length_m", "half_width_m", "slot_x_m", "slot_y_m", "slot_yaw_rad", "dispenser_x_m", "dispenser_y_m",
-    "pile_x_m", "pile_y_m",
+    "half_length_m", "half_width_m", "slot_x_m", "slot_y_m", "slot_yaw_rad", "slot_side",
+    "dispenser_x_m", "dispenser_y_m", "pile_x_m", "pile_y_m",
 )  # fmt: skip
 DISPENSER_HEIGHT_M = 0.030
 
