@@ -1,5 +1,7 @@
 """From the pile to the jig: press on the top sheet with both hands, slide it over, shake off a sheet that sticks to it."""
 
+from typing import Any
+
 import numpy as np
 
 from recap_bench.envs.box import parameters as p
@@ -49,6 +51,10 @@ SHAKE_S = 1.4
 class Feeding(Phases):
     """Phases with the flat sheet on the pile or lying askew on the jig."""
 
+    def __init__(self, script: Any) -> None:
+        super().__init__(script)
+        self.looks = not self.operator.errs()
+
     def squared(self, share: float = 1.0) -> bool:
         """Whether the sheet lies on the jig's axes, within a share of the tolerances."""
         offset, turned = self._error()
@@ -71,7 +77,7 @@ class Feeding(Phases):
                 break
             if first_stroke and self.view.carton[0] < STROKE_END_X_M:
                 break
-            if self.view.clings and self.view.second_shift > COMING_M:
+            if self.looks and self.view.clings and self.view.second_shift > COMING_M:
                 yield from self.shake()
                 marks = [self._mark(side) for side in (LEFT, RIGHT)]
             self._drag()

@@ -5,19 +5,14 @@ import numpy as np
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.hands import (
     JAW_ALONG_X,
-    JAW_ALONG_Y,
     LEFT,
-    PAD_HALF_M,
     RIGHT,
-    SETTLE_S,
     SIGN,
     TIP_M,
     UP,
     Phases,
-    sequence,
 )
-from recap_bench.envs.box.world import yaw
-from recap_bench.envs.scripting import Motion, nearer_half_turn, wait
+from recap_bench.envs.scripting import Motion, wait
 
 PUSH_M = 0.036
 """Distance of the pushing hands from the jig's middle: four fingertips near the creases of the base."""
@@ -40,8 +35,37 @@ class Folding(Phases):
             yield from self.push(p.LEDGE_M)
         elif height > p.JIG_FLOOR_M + 0.012 and (view.angles[4:] < 1.15).any():
             yield from self.fold_tabs()
+        elif height < p.JIG_FLOOR_M + 0.004 and self._folded_too_far().any():
+            yield from self.press_tabs()
         else:
             yield from self.push(p.JIG_FLOOR_M)
+
+    def _folded_too_far(self) -> np.ndarray:
+        """Which unlatched corners have a tab that stands off the short wall, (4,) bool."""
+        view = self.view
+        return ~view.latched & (view.angles[4:] > p.RIGHT_ANGLE + 0.2)
+
+    def press_tabs(self) -> Motion:
+        """Press tabs that stand too far inside outwards, against the short walls."""
+        self.enter("press_tabs")
+        wanted = self._folded_too_far()
+        for end in (0, 1):
+            hands = [side for side in (LEFT, RIGHT) if wanted[2 * side + end]]
+            yield from self.both(*(self._press_tab(side, 1.0 - 2.0 * end) for side in hands))
+
+    def _press_tab(self, side: int, end: float) -> Motion:
+        view, hand = self.view, self.hand(side)
+        tab = view.half_length + p.TAB_HINGE_M
+        spot = p.JIG_M + np.array([end * (tab - 0.050), SIGN[side] * (view.half_width - 0.024), 0.0])
+        height = view.carton[2] + 0.032
+        yield from self.go_above(side, spot, JAW_ALONG_X, 0.17)
+        yield from hand.set_jaw(0.0)
+        yield from hand.move(spot + height * UP, speed=0.7)
+        yield from hand.move(spot + np.array([end * (0.050 - FINGER_M + 0.001), 0.0, height]), speed=0.4)
+        yield from wait(0.10)
+        yield from hand.move(spot + height * UP)
+        yield from hand.move(spot + 0.17 * UP)
+        yield from self.withdraw(side)
 
     def withdraw(self, side: int) -> Motion:
         """Move the raised hand to its own side of the jig, away from the other one."""
@@ -76,7 +100,7 @@ class Folding(Phases):
 
     def _fold_tab(self, side: int, end: float) -> Motion:
         view, hand = self.view, self.hand(side)
-        if view.angles[4 + 2 * side + (end < 0)] > 1.3:
+        if self.operator.errs() or view.angles[4 + 2 * side + (end < 0)] > 1.3:
             return
         height = view.carton[2] + 0.026
         corner = p.JIG_M + np.array([
@@ -119,5 +143,3 @@ def _beside_tab(angle: float) -> np.ndarray:
     c, s = np.cos(angle), np.sin(angle)
     return SWEEP_RADIUS_M * np.array([c, -s, 0.0]) + FINGER_M * np.array([s, c, 0.0])
 
-
-__all__ = ["Folding", "nearer_half_turn", "sequence"]

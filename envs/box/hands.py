@@ -60,9 +60,3 @@ class Phases:
                 yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]), speed=1.3)
             yield from hand.move(REST_M[side], nearer_half_turn(JAW_ALONG_Y, hand.rotation))
         yield
-
-
-def sequence(*motions: Motion) -> Motion:
-    """Run motions one after the other."""
-    for motion in motions:
-        yield from motion

@@ -1,10 +1,12 @@
 """From a latched box in the jig to a labelled box in the crate."""
 
+from typing import Any
+
 import numpy as np
 
 from recap_bench.envs.box import parameters as p
-from recap_bench.envs.box.hands import DOWN, LEFT, RIGHT, TRAVEL_M, UP, Phases, sequence
-from recap_bench.envs.scripting import Motion, facing, nearer_half_turn, rotation_matrices, rotation_vector, wait
+from recap_bench.envs.box.hands import DOWN, LEFT, RIGHT, TRAVEL_M, UP, Phases
+from recap_bench.envs.scripting import Motion, facing, nearer_half_turn, rotation_matrices, wait
 from recap_bench.envs.simulation import CONTROL_HZ
 
 LABEL_JAW = 0.35
@@ -13,12 +15,21 @@ WALL_JAW = 0.40
 """Opening around a wall before closing: the outer finger fits between the jig's guides."""
 WALL_GRIP_M = 0.038
 """Height of the grasp point over the base when a wall is gripped."""
+LABEL_MISTAKE_M = np.array([0.032, 0.012, 0.0])
+"""Where a hurried operator sticks the label: well off its area."""
+SLOT_MISTAKE_M = np.array([0.0, -0.030, 0.0])
+"""... and how far from the slot's middle it lets the box go."""
 LIFT_M = 0.125
 """Height of the base on the way to the crate: above guides and parcel."""
 
 
 class Packing(Phases):
     """Phases with the box built."""
+
+    def __init__(self, script: Any) -> None:
+        super().__init__(script)
+        self.label_error = LABEL_MISTAKE_M if self.operator.errs() else np.zeros(3)
+        self.slot_error = SLOT_MISTAKE_M if self.operator.errs() else np.zeros(3)
 
     def step(self) -> Motion:
         """Enter the phase that the state of box and label asks for."""
@@ -67,7 +78,7 @@ class Packing(Phases):
         """Carry the label over the base, align it, press until it adheres."""
         self.enter("press_label")
         view, hand = self.view, self.hand(RIGHT)
-        spot = np.array([0.0, 0.0, p.LABEL_REST_M]) + self.operator.aim()
+        spot = np.array([0.0, 0.0, p.LABEL_REST_M]) + self.operator.aim() + self.label_error
         above = view.carton + view.carton_rotation @ spot
         goal, rotation = self._grasp_for(above + (TRAVEL_M - 0.03) * UP)
         yield from hand.move(goal, rotation)
@@ -142,7 +153,7 @@ class Packing(Phases):
     def carry_box(self) -> Motion:
         """Move the box over the free slot, level and straight."""
         self.enter("carry_box")
-        hand, slot = self.hand(LEFT), self.view.slot
+        hand, slot = self.hand(LEFT), self.view.slot + self.slot_error
         goal, rotation = self._hold_for(np.array([*slot[:2], LIFT_M]))
         yield from hand.move(goal, rotation, speed=0.7)
         goal, rotation = self._hold_for(slot + 0.03 * UP)
@@ -151,7 +162,7 @@ class Packing(Phases):
     def set_down(self) -> Motion:
         """Lower the box into the slot and let go."""
         self.enter("set_down")
-        hand, slot = self.hand(LEFT), self.view.slot
+        hand, slot = self.hand(LEFT), self.view.slot + self.slot_error
         goal, rotation = self._hold_for(slot + self.operator.aim())
         yield from hand.move(goal, rotation, speed=0.35)
         yield from wait(0.05)
@@ -171,5 +182,3 @@ class Packing(Phases):
         lag = self.hand(LEFT).position - grasp
         return position + turn @ (grasp - view.carton) + lag, turn @ self.hand(LEFT).rotation
 
-
-__all__ = ["Packing", "rotation_vector", "sequence"]

@@ -15,7 +15,7 @@ from recap_bench.envs.rig import Rig
 from recap_bench.envs.simulation import Simulation
 from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Oracle, Task, TaskSpec
 
-PROFICIENT_TIME_S = 30.0
+PROFICIENT_TIME_S = 25.5
 """Mean cycle time of the skilled oracle over 100 seeds, standard randomisation."""
 PAPER_TIME_LIMIT_S = 600.0
 PAPER_PROFICIENT_TIME_S = 240.0
