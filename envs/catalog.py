@@ -12,6 +12,7 @@ NAMESPACE = "recap_bench/"
 
 TASKS: dict[str, str] = {
     "Espresso-v0": "recap_bench.envs.espresso.task:EspressoTask",
+    "BoxAssembly-v0": "recap_bench.envs.box.task:BoxAssemblyTask",
 }
 """Task name -> where its class is."""
 

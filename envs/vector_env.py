@@ -266,7 +266,7 @@ class TaskVectorEnv(VectorEnv):
 
 
 def _start_of(task_class: type[Task], start: str | None) -> str:
-    """Return the name of the start, the task's default for None; raise UnknownNameError if the task has no such start."""
+    """Return the name of the start, by default the task's first; raise UnknownNameError for one it lacks."""
     if start is not None and start not in task_class.starts:
         raise UnknownNameError(f"start of {task_class.spec.name}", start, list(task_class.starts))
     return start or task_class.starts[0]

@@ -1,4 +1,4 @@
-"""From the pile to the jig: press on the top sheet with both hands, slide it over, shake off a sheet that sticks to it."""
+"""From the pile to the jig: press on the top sheet with both hands, slide it over, shake off one that sticks to it."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ class Feeding(Phases):
 
     def _touch(self, side: int) -> Motion:
         """Put the closed fingertips of a hand onto a long wall and press."""
-        hand, view = self.hand(side), self.view
+        hand = self.hand(side)
         rotation = nearer_half_turn(LEANING if self._far() else JAW_ALONG_Y, hand.rotation)
         spot = self._press_point(side) + self.operator.aim()
         yield from self.go_above(side, spot, rotation, max(spot[2] + HOVER_M, 0.15))

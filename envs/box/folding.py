@@ -142,4 +142,3 @@ def _beside_tab(angle: float) -> np.ndarray:
     """Where the closed fingers are, relative to the tab's crease, when the tab has this angle, (3,) [m]."""
     c, s = np.cos(angle), np.sin(angle)
     return SWEEP_RADIUS_M * np.array([c, -s, 0.0]) + FINGER_M * np.array([s, c, 0.0])
-

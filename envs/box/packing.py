@@ -181,4 +181,3 @@ class Packing(Phases):
         grasp, _ = view.hand(LEFT)
         lag = self.hand(LEFT).position - grasp
         return position + turn @ (grasp - view.carton) + lag, turn @ self.hand(LEFT).rotation
-

@@ -1,4 +1,4 @@
-"""Constants of the box task: geometry that scripts and truth share, and what counts as latched, stuck, torn or dropped."""
+"""Constants of the box task: geometry that scripts and truth share; what counts as latched, stuck, torn or dropped."""
 
 import numpy as np
 

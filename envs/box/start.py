@@ -46,8 +46,12 @@ class Spread:
 
 SPREADS = {
     "none": Spread(*[0] * 17),
-    "standard": Spread(0.005, 0.05, 0.006, 0.04, 0.0008, 0.3, 0.004, 0.015, 0.05, 0.004, 0.15, 0.30, 0.20, 0.03, 0.01, 0.02, 0.15),
-    "wide": Spread(0.010, 0.12, 0.010, 0.08, 0.0012, 0.5, 0.006, 0.025, 0.10, 0.008, 0.30, 0.50, 0.35, 0.06, 0.02, 0.05, 0.30),
+    "standard": Spread(
+        0.005, 0.05, 0.006, 0.04, 0.0008, 0.3, 0.004, 0.015, 0.05, 0.004, 0.15, 0.30, 0.20, 0.03, 0.01, 0.02, 0.15
+    ),
+    "wide": Spread(
+        0.010, 0.12, 0.010, 0.08, 0.0012, 0.5, 0.006, 0.025, 0.10, 0.008, 0.30, 0.50, 0.35, 0.06, 0.02, 0.05, 0.30
+    ),
 }
 """The values of `randomization`."""
 
@@ -63,9 +67,9 @@ class StartStates:
         self.address = {name: int(model.joint(name).qposadr[0]) for name in ("carton", "second", "label")}
         self.field = {
             name: batch.expand(name)
-            for name in ("geom_friction", "geom_size", "geom_rbound", "geom_aabb", "geom_rgba", "body_mass",
-                         "body_inertia", "body_pos", "body_quat", "jnt_stiffness", "jnt_springyield", "eq_data", "cam_pos",
-                         "cam_quat", "light_diffuse", "light_dir")
+            for name in ("geom_friction", "geom_size", "geom_rbound", "geom_aabb", "body_mass", "body_inertia",
+                         "body_pos", "body_quat", "jnt_stiffness", "jnt_springyield", "eq_data", "cam_pos", "cam_quat",
+                         "light_diffuse", "light_dir")
         }  # fmt: skip
         self.family = CartonFamily(model, self.field)
         self.body = {name: model.body(name).id for name in ("dispenser", "crate", "parcel", "feeder")}
@@ -82,9 +86,7 @@ class StartStates:
         posture = self.home.copy()
         posture[np.r_[0:6, 7:13]] += rng.uniform(-1, 1, 12) * spread.arm_rad
         self.rig.place(np.array([i]), posture[None])
-        half_length, half_width = (
-            np.array([p.HALF_LENGTH_M, p.HALF_WIDTH_M]) + rng.uniform(-1, 1, 2) * spread.size_m
-        )
+        half_length, half_width = np.array([p.HALF_LENGTH_M, p.HALF_WIDTH_M]) + rng.uniform(-1, 1, 2) * spread.size_m
         self.family.resize(i, half_length, half_width)
         cell = {**self._place_sheets(i, rng), **self._place_fixtures(i, rng)}
         self._vary_dynamics(i, rng)
@@ -96,12 +98,12 @@ class StartStates:
         spread, feeder = self.spread, self.body["feeder"]
         pile = self.model.body_pos[feeder] + _horizontal(rng, spread.pile_m)
         pile[2] = rng.uniform(-1, 1) * spread.pile_height_m
-        pile_yaw = rng.uniform(-1, 1) * spread.pile_yaw_rad
+        pile_yaw = _angle(rng, spread.pile_yaw_rad)
         self.field["body_pos"][i, feeder] = pile
         self.field["body_quat"][i, feeder] = _turn(pile_yaw)
         second = pile + _horizontal(rng, 0.5 * spread.pile_m) + [0, 0, p.PILE_TOP_M + 0.5 * p.PANEL_M + 0.0002]
         self._put(i, "second", second, pile_yaw)
-        offset, turn = _horizontal(rng, spread.sheet_m), rng.uniform(-1, 1) * spread.sheet_yaw_rad
+        offset, turn = _horizontal(rng, spread.sheet_m), _angle(rng, spread.sheet_yaw_rad)
         clings = float(rng.random() < spread.sticking)
         if self.start == "jig":
             height = p.GUIDE_TOP_M + 0.5 * p.PANEL_M + 0.0003
@@ -124,7 +126,7 @@ class StartStates:
         spread, field, body = self.spread, self.field, self.body
         dispenser = self.model.body_pos[body["dispenser"]] + _horizontal(rng, spread.place_m)
         crate = self.model.body_pos[body["crate"]] + _horizontal(rng, spread.place_m)
-        crate_yaw = rng.uniform(-1, 1) * spread.crate_yaw_rad
+        crate_yaw = _angle(rng, spread.crate_yaw_rad)
         far = float(rng.random() < 0.5) if spread.place_m else 0.0
         free = (far - 0.5) * p.SLOT_PITCH_M
         field["body_pos"][i, body["dispenser"]] = dispenser
@@ -132,7 +134,7 @@ class StartStates:
         field["body_quat"][i, body["crate"]] = _turn(crate_yaw)
         field["body_pos"][i, body["parcel"], 1] = -free
         label = dispenser + np.array([0.0, 0.0, 0.0313]) + _horizontal(rng, spread.label_m)
-        self._put(i, "label", label, rng.uniform(-1, 1) * spread.label_yaw_rad)
+        self._put(i, "label", label, _angle(rng, spread.label_yaw_rad))
         return {
             "slot_x_m": crate[0] - np.sin(crate_yaw) * free,
             "slot_y_m": crate[1] + np.cos(crate_yaw) * free,
@@ -169,6 +171,11 @@ class StartStates:
 
 def _horizontal(rng: np.random.Generator, half_width_m: float) -> np.ndarray:
     return np.append(rng.uniform(-1, 1, 2) * half_width_m, 0.0)
+
+
+def _angle(rng: np.random.Generator, half_width_rad: float) -> float:
+    """Draw an angle; a width of 0 gives 0, never -0."""
+    return rng.uniform(-1, 1) * half_width_rad + 0.0
 
 
 def _turn(angle: float) -> np.ndarray:

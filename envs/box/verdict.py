@@ -102,6 +102,7 @@ def hazards(world: World, work: Work, cell: Cell, stages: np.ndarray) -> dict[st
     bent = np.maximum(off[:, p.CORNER_WALLS].max(axis=2), off[:, 4:]) > p.LATCH_TAB_RAD + 0.4 * p.TEAR_RAD
     lifted = world.carton[:, 2] > p.GUIDE_TOP_M + 0.02
     low_label = (work.stuck == 0) & (np.linalg.norm(world.label_in_carton[:, :2], axis=1) < 0.15)
+    corners = work.latched.sum(axis=1)
     beside = np.hypot(world.label_in_carton[:, 0], world.label_in_carton[:, 1]) > 0.02
     pulled_along = np.linalg.norm((world.second - cell.pile)[:, :2], axis=1) > 0.25 * p.TWO_SHEETS_M
     return {
@@ -110,6 +111,6 @@ def hazards(world: World, work: Work, cell: Cell, stages: np.ndarray) -> dict[st
         "board_squeezed": world.base_force > 0.7 * p.CRUSH_N,
         "panel_folding_over": (world.angles > 0.85 * p.CRUSH_RAD).any(axis=1),
         "carton_tilting": tilt(world.carton_rotation) > 0.35,
-        "unfinished_box_lifted": lifted & stages[:, 0] & (work.latched.sum(axis=1) < 4) & (work.latched.sum(axis=1) > 0),
+        "unfinished_box_lifted": lifted & stages[:, 0] & (corners > 0) & (corners < 4),
         "label_off_its_area": low_label & beside & (np.abs(world.label_in_carton[:, 2]) < 0.012),
     }
