@@ -43,9 +43,11 @@ SLIP_M = 0.015
 """A fingertip that has moved this far against the sheet has slipped."""
 COMING_M = 0.012
 """A second sheet that has moved this far along with the first sticks to it."""
-SHAKE_AMPLITUDE_M = 0.022
+SHAKE_AMPLITUDE_M = 0.027
+SHAKE_PRESS_M = 0.003
+"""Sideways, as leaning fingers hold a sheet better across than along, and pressed harder than it is slid."""
 SHAKE_HZ = 3.0
-SHAKE_S = 1.4
+SHAKE_S = 2.0
 
 
 class Feeding(Phases):
@@ -132,7 +134,7 @@ class Feeding(Phases):
         for k in range(round(SHAKE_S * CONTROL_HZ)):
             swing = SHAKE_AMPLITUDE_M * np.sin(2 * np.pi * SHAKE_HZ * (k + 1) / CONTROL_HZ)
             for side in (LEFT, RIGHT):
-                self.hand(side).position = starts[side] + np.array([swing, 0.0, 0.0])
+                self.hand(side).position = starts[side] + np.array([0.0, swing, -SHAKE_PRESS_M])
             yield
             if not self.view.clings:
                 break

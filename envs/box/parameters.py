@@ -47,8 +47,8 @@ CRUSH_RAD = 2.35
 """A panel folded this far inwards or ..."""
 CRUSH_BACK_RAD = -1.0
 """... this far outwards is creased for good."""
-CRUSH_N = 160.0
-"""Sum of the contact forces on the base that crushes the board (both faces count: a squeeze of 80 N) ..."""
+CRUSH_N = 300.0
+"""Sum of the contact forces on the base that crushes the board (both faces count: a squeeze of 150 N) ..."""
 CRUSH_HOLD_S = 0.10
 """... if it lasts this long."""
 
@@ -81,8 +81,8 @@ PICK_TILT_RAD = 0.12
 
 PILE_TOP_M = 0.0875
 """Height at which the feeder keeps the sheet below the second one: the top sheet slides down onto the jig."""
-CLING_PEEL_M = 0.0035
-"""Sheets that stick are parted when they are pulled this far apart (about 5 N) ..."""
+CLING_PEEL_M = 0.0020
+"""Sheets that stick are parted when one is lifted this far off the other (they hold against sliding) ..."""
 CLING_PEEL_S = 0.10
 """... for this long, or when shaken: ..."""
 SHAKE_M_S = 0.2

@@ -95,10 +95,10 @@ def latch(work: Work, world: World, cell: Cell) -> None:
 
 
 def part_sheets(work: Work, world: World) -> None:
-    """Part two sheets that stick when they are pulled apart for a while, or shaken."""
+    """Part two sheets that stick when one is peeled off the other for a while, or shaken; sliding shears nothing."""
     local = np.einsum("kji,kj->ki", world.carton_rotation, world.second - world.carton)
-    stretch = np.linalg.norm(local - work.cling_at[:, :3], axis=1)
-    work.pull_s = np.where(stretch > p.CLING_PEEL_M, work.pull_s + DT, 0.0)
+    lifted = np.abs(local[:, 2] - work.cling_at[:, 2])
+    work.pull_s = np.where(lifted > p.CLING_PEEL_M, work.pull_s + DT, 0.0)
     _count_reversals(work, world.carton_velocity)
     shaken = (work.reversal_age_s[:, :, -1] < p.SHAKE_WINDOW_S).any(axis=1)
     parted = (work.pull_s >= p.CLING_PEEL_S) | shaken

@@ -1,0 +1,32 @@
+"""Where episodes of the box task start."""
+
+import numpy as np
+import pytest
+
+from recap_bench.envs import make_vec
+from recap_bench.envs.box import parameters as p
+from recap_bench.errors import UnknownNameError
+
+
+def test_the_stack_is_the_default_and_the_jig_the_short_cut():
+    default, stack, jig = (make_vec("BoxAssembly-v0", 4, threads=1, start=start) for start in (None, "stack", "jig"))
+    for env in (default, stack, jig):
+        env.reset(seed=3)
+    ids = np.arange(4)
+    assert [default.state_hash(i) for i in ids] == [stack.state_hash(i) for i in ids]
+    assert (np.linalg.norm(jig.task.world(ids).carton[:, :2] - p.JIG_M[:2], axis=1) < 0.01).all()
+    assert (stack.task.world(ids).carton[:, 0] > 0.4).all()
+
+
+def test_an_unknown_start_is_refused_with_the_known_ones():
+    with pytest.raises(UnknownNameError, match="stack"):
+        make_vec("BoxAssembly-v0", 1, threads=1, start="floor")
+
+
+def test_carton_and_jig_fit_each_other_at_every_size():
+    env = make_vec("BoxAssembly-v0", 8, threads=1, randomization="wide")
+    env.reset(seed=0)
+    position, model = env.task.start.field["body_pos"], env.simulation.model
+    guide, wall = (position[:, model.body(name).id, 1] for name in ("guide_left", "wall_left"))
+    assert np.ptp(wall) > 0.002
+    assert np.allclose(guide - wall, p.LONG_GUIDE_M - p.LONG_HINGE_M)
