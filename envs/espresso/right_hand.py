@@ -89,9 +89,9 @@ class RightHand:
             clear = np.array([*hand.position[:2], max(hand.position[2], above[2])])
             if hand.position[2] < clear[2] - 0.01:
                 yield from hand.move(clear, speed=1.3)
-            yield from hand.move(above, rotation)
+            yield from hand.move(above + self.operator.coarse(), rotation)
         miss = 0.035 * np.cross(rotation[:, 0], rotation[:, 2]) if self.operator.fumbles() else np.zeros(3)
-        yield from hand.move(view.handle + self.operator.aim() + miss, self._handle_grip(), speed=0.7)
+        yield from hand.move(view.handle + self.operator.aim() + miss, self._handle_grip(), speed=0.7, wander=0.0)
         yield from hand.set_jaw(0.0, settle_s=0.10)
         if self.holding():
             yield from hand.shift(0.05 * UP if view.portafilter[2] < 0.03 else 0.008 * UP)
@@ -101,8 +101,8 @@ class RightHand:
         return nearer_half_turn(facing(DOWN, np.cross(UP, x)), self.hand.rotation)
 
     def carry(self, position: np.ndarray, direction: np.ndarray, speed: float = 1.0) -> Motion:
-        """Move the held portafilter to a pose, correcting for how it lies in the jaws."""
-        goal, rotation = self._grasp_for(position, upright(direction))
+        """Move the held portafilter roughly to a pose, allowing for how it lies in the jaws."""
+        goal, rotation = self._grasp_for(position + self.operator.coarse(), upright(direction))
         yield from self.hand.move(goal, rotation, speed)
 
     def _grasp_for(self, position: np.ndarray, rotation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -217,9 +217,11 @@ class RightHand:
     def wait_at_button(self) -> Motion:
         """Hover before the button while the left hand brings the cup."""
         self.phase = "wait_at_button"
-        if np.linalg.norm(self.hand.position - self._before_button()) > 0.01:
+        if np.linalg.norm(self.hand.position - self._before_button()) > 0.03:
             yield from self.hand.set_jaw(0.0)
-            yield from self.hand.move(self._before_button(), nearer_half_turn(BUTTON_HAND, self.hand.rotation))
+            yield from self.hand.move(
+                self._before_button() + self.operator.coarse(), nearer_half_turn(BUTTON_HAND, self.hand.rotation)
+            )
         yield
 
     def press_button(self) -> Motion:
