@@ -32,14 +32,14 @@ class OperatorProfile:
 PROFILES: dict[str, OperatorProfile] = {
     profile.name: profile
     for profile in (
-        OperatorProfile("skilled", aim_noise_m=0.0005, approach_error_m=0.004, path_wander=0.05),
+        OperatorProfile("skilled", aim_noise_m=0.0005, approach_error_m=0.008, path_wander=0.05),
         OperatorProfile(
             "average",
             speed=0.85,
             hesitation_rate=0.15,
             hesitation_s=0.3,
             aim_noise_m=0.001,
-            approach_error_m=0.006,
+            approach_error_m=0.010,
             path_wander=0.07,
             fumble_probability=0.05,
             mistake_probability=0.01,
@@ -50,7 +50,7 @@ PROFILES: dict[str, OperatorProfile] = {
             hesitation_rate=0.05,
             hesitation_s=0.2,
             aim_noise_m=0.0015,
-            approach_error_m=0.007,
+            approach_error_m=0.011,
             path_wander=0.08,
             fumble_probability=0.08,
             mistake_probability=0.04,
@@ -61,7 +61,7 @@ PROFILES: dict[str, OperatorProfile] = {
             hesitation_rate=0.25,
             hesitation_s=0.5,
             aim_noise_m=0.002,
-            approach_error_m=0.008,
+            approach_error_m=0.012,
             path_wander=0.09,
             fumble_probability=0.15,
             mistake_probability=0.03,
