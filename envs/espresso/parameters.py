@@ -42,13 +42,13 @@ TAMP_TILT_RAD = 0.07
 TAMP_SEATED_M = 0.005
 """The basket must stand on the pedestal, not hang above it."""
 
-BAYONET_OFFSET_M = 0.006
-"""The chamfered lugs enter when the portafilter is this close to its seat ..."""
-BAYONET_ANGLE_RAD = 0.17
+BAYONET_OFFSET_M = 0.010
+"""The group's funnel draws the lugs in when the portafilter is this close to its seat ..."""
+BAYONET_ANGLE_RAD = 0.25
 """... and turned this little away from it."""
 BAYONET_FREE_RAD = 0.12
 """Turned less than this the lugs do not carry: let go, the portafilter falls."""
-BAYONET_RELEASE_M = 0.008
+BAYONET_RELEASE_M = 0.012
 """Pulled this far out of an unturned seat it comes free."""
 BAYONET_LATCH_RAD = 0.72
 """Turned this far the seal holds it (full turn 45 degrees)."""

@@ -26,13 +26,15 @@ SERVO_GAIN = 0.12
 SERVO_STEP_M = 0.002
 TAMP_MARGIN_S = 0.25
 """How much longer than needed a press is held, to be sure."""
-MISPLACED_M = 0.012
+MISPLACED_M = 0.015
 """Where a fumbled placement ends beside its mark."""
 HELD_M = 0.03
 """The handle is held while its grip lies this close to the grasp point and the jaws are closed on it."""
 FORWARD = np.array([-1.0, 0.0, 0.0])
 """Direction of the handle at grinder, pedestal and when locked: toward the robot."""
 BUTTON_HAND = facing(np.array([0.87, 0.0, -0.5]), np.array([0.0, 1.0, 0.0]))
+BEFORE_BUTTON_M = np.array([-0.10, -0.02, 0.04])
+"""Where the hand waits for the cup: far enough not to press by mistake."""
 REST_M = np.array([0.10, -0.24, 0.26])
 
 
@@ -230,7 +232,7 @@ class RightHand:
         yield from self.hand.move(self.hand.position + np.array([-0.02, 0.0, 0.07]))
 
     def _before_button(self) -> np.ndarray:
-        return self.view.points["button"] + np.array([-0.045, 0.0, 0.0])
+        return self.view.points["button"] + BEFORE_BUTTON_M
 
     def wait_at_button(self) -> Motion:
         """Hover before the button while the left hand brings the cup."""

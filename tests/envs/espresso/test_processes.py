@@ -127,8 +127,8 @@ class TestBayonet:
         processes.turn_bayonet(brew, world, make_fixtures(k), np.full(k, gripped))
         return brew
 
-    def test_it_engages_at_5_mm_but_not_at_7_mm(self):
-        brew = self.turn(make_brew(2), portafilter=SEAT + offsets(0.005, 0.007))
+    def test_it_engages_at_9_mm_but_not_at_11_mm(self):
+        brew = self.turn(make_brew(2), portafilter=SEAT + offsets(0.009, 0.011))
         assert brew.engaged.tolist() == [1, 0]
 
     def test_it_engages_only_at_the_angle_of_the_lugs(self):
