@@ -98,6 +98,10 @@ class Operator:
         if self.rng.random() < self.profile.hesitation_rate:
             yield from wait(self.rng.exponential(self.profile.hesitation_s))
 
+    def look(self, seconds: float) -> Motion:
+        """Pause to check, at the operator's own pace."""
+        yield from wait(seconds / self.profile.speed)
+
     def wander(self, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Draw the harmonics of a path (3,) [m]: its bow [m] and the hand's sway [rad], (WANDER_HARMONICS, 3) each."""
         distance = float(np.linalg.norm(path))

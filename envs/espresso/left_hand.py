@@ -4,7 +4,7 @@ import numpy as np
 
 from recap_bench.envs.espresso import parameters as p
 from recap_bench.envs.espresso.barista_view import View
-from recap_bench.envs.espresso.right_hand import RightHand
+from recap_bench.envs.espresso.right_hand import LOOK_S, RightHand
 from recap_bench.envs.rig import ARM_BASES_M, JAW_OPENING_M
 from recap_bench.envs.scripting import Hand, Motion, Operator, facing, limited
 from recap_bench.envs.simulation import CONTROL_HZ
@@ -146,7 +146,7 @@ class LeftHand:
         miss = 0.04 * back if self.operator.fumbles() else np.zeros(3)
         position, rotation = self._grip(view.cup)
         yield from hand.move(position + self.operator.aim() + miss, rotation, speed=0.7, wander=0.0)
-        yield from hand.set_jaw(2 * (view.cup_radius - CUP_SQUEEZE_M) / JAW_OPENING_M, settle_s=0.08)
+        yield from hand.set_jaw(2 * (view.cup_radius - CUP_SQUEEZE_M) / JAW_OPENING_M, settle_s=0.25)
 
     def carry_cup(self, goal: np.ndarray, speed: float) -> Motion:
         """Lift, carry level to above `goal`, servo, set down; stops when the cup is lost."""
@@ -184,6 +184,7 @@ class LeftHand:
         if self.holding_cup() and self.right_is_clear():
             self.phase = "bring_cup"
             yield from self.carry_cup(self.view.points["tray"], 0.9)
+            yield from self.operator.look(LOOK_S)
             yield from self.hand.set_jaw(0.95)
         yield
 
@@ -210,6 +211,7 @@ class LeftHand:
             self.phase = "serve"
             pace = CARRY_FULL_SPEED * (RECKLESS_SPEED if self.reckless else 1.0)
             yield from self.carry_cup(self.view.mat, pace)
+            yield from self.operator.look(LOOK_S)
             yield from self.hand.set_jaw(0.95)
             yield from self.retreat()
 

@@ -24,6 +24,8 @@ HANDLE_JAW = 0.45
 SERVO_GAIN = 0.12
 """Share of the seen error that the eye corrects per control step: about 0.2 s to two thirds, as people do."""
 SERVO_STEP_M = 0.002
+LOOK_S = 0.35
+"""A look at what was done before the next step that cannot be undone: turning, letting go, pressing."""
 TAMP_MARGIN_S = 0.25
 """How much longer than needed a press is held, to be sure."""
 MISPLACED_M = 0.015
@@ -101,7 +103,7 @@ class RightHand:
             yield from hand.move(above + self.operator.coarse(), rotation)
         miss = 0.035 * np.cross(rotation[:, 0], rotation[:, 2]) if self.operator.fumbles() else np.zeros(3)
         yield from hand.move(view.handle + self.operator.aim() + miss, self._handle_grip(), speed=0.7, wander=0.0)
-        yield from hand.set_jaw(0.0, settle_s=0.10)
+        yield from hand.set_jaw(0.0, settle_s=0.25)
         if self.holding():
             yield from hand.shift(0.05 * UP if view.portafilter[2] < 0.03 else 0.008 * UP)
 
@@ -205,6 +207,7 @@ class RightHand:
                 yield from self.align(seat + self.misplaced(), direction, 0.003, timeout_s=0.8)
                 yield from self.align(below, direction, 0.0015)
             yield from self.align(seat + 0.001 * UP, direction, 0.001, timeout_s=0.9)
+        yield from self.operator.look(LOOK_S)
         if view.process("engaged") > 0 and self.holding():
             yield from self.turn()
 
@@ -222,6 +225,7 @@ class RightHand:
             spin = rotation_matrices(np.array([[0.0, 0.0, -angle]]))[0]
             hand.position, hand.rotation = seat + spin @ (grasp - seat), spin @ rotation
             yield
+        yield from self.operator.look(LOOK_S)
         if view.locked:
             yield from self.let_go()
 
@@ -248,6 +252,7 @@ class RightHand:
         """Push the button in until the pump runs."""
         self.phase = "press_button"
         yield from self.wait_at_button()
+        yield from self.operator.look(LOOK_S)
         hand = self.hand
         yield from hand.move(self.view.points["button"] + np.array([-0.022, 0.0, 0.0]) + self.operator.aim())
         for _ in range(40):
