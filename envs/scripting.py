@@ -22,6 +22,10 @@ TURN_SPEED_RAD_S = 2.2
 MIN_MOVE_S = 0.16
 JAW_SPEED = 3.0
 """Openings per second: 90 mm in a third of a second."""
+WANDER_M = 0.15
+"""Paths at least this long sway fully; short ones, near contact, are straighter."""
+WANDER_HARMONICS = 3
+"""Half waves of a path's deviation from the straight line; people steer as they go."""
 JOINT_STEP_RAD = 0.12
 """Largest change of a joint target per control step (6 rad/s)."""
 
@@ -33,13 +37,17 @@ class Hand:
         self.position, self.rotation, self.jaw = position, rotation, jaw
         self.operator = operator
 
-    def move(self, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0) -> Motion:
-        """Move on a minimum-jerk straight line, perhaps after a pause; `speed` is relative to the operator's own."""
+    def move(
+        self, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0, wander: float = 1.0
+    ) -> Motion:
+        """Move with a minimum-jerk pace, perhaps after a pause; `speed` and `wander` scale the operator's own."""
         yield from self.operator.hesitate()
-        yield from self.move_now(position, rotation, speed)
+        yield from self.move_now(position, rotation, speed, wander)
 
-    def move_now(self, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0) -> Motion:
-        """Move on a minimum-jerk straight line without a pause: where waiting would spoil the work."""
+    def move_now(
+        self, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0, wander: float = 1.0
+    ) -> Motion:
+        """Move without a pause: where waiting would spoil the work."""
         start, start_rotation = self.position, self.rotation
         axis_angle = np.zeros(3) if rotation is None else rotation_vector(rotation @ start_rotation.T)
         position = np.asarray(position, float)
@@ -52,10 +60,12 @@ class Hand:
         steps = max(1, round(duration * CONTROL_HZ))
         phase = np.arange(1, steps + 1) / steps
         blend = phase**3 * (10 - 15 * phase + 6 * phase**2)
-        rotations = rotation_matrices(blend[:, None] * axis_angle) @ start_rotation
+        bow, sway = (wander * draw for draw in self.operator.wander(position - start))
+        bend = np.sin(np.pi * blend[:, None] * np.arange(1, len(bow) + 1))
+        rotations = rotation_matrices(bend @ sway) @ rotation_matrices(blend[:, None] * axis_angle) @ start_rotation
+        positions = start + blend[:, None] * (position - start) + bend @ bow
         for k in range(steps):
-            self.position = start + blend[k] * (position - start)
-            self.rotation = rotations[k]
+            self.position, self.rotation = positions[k], rotations[k]
             yield
 
     def shift(self, offset: np.ndarray, speed: float = 1.0) -> Motion:
@@ -88,9 +98,25 @@ class Operator:
         if self.rng.random() < self.profile.hesitation_rate:
             yield from wait(self.rng.exponential(self.profile.hesitation_s))
 
+    def look(self, seconds: float) -> Motion:
+        """Pause to check, at the operator's own pace."""
+        yield from wait(seconds / self.profile.speed)
+
+    def wander(self, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the harmonics of a path (3,) [m]: its bow [m] and the hand's sway [rad], (WANDER_HARMONICS, 3) each."""
+        distance = float(np.linalg.norm(path))
+        scale = self.profile.path_wander / np.arange(1, WANDER_HARMONICS + 1)[:, None]
+        bow, sway = self.rng.normal(0.0, 1.0, (2, WANDER_HARMONICS, 3)) * scale
+        bow[0, 2] = abs(bow[0, 2])  # nobody aims into the table
+        return bow * distance, sway * min(1.0, distance / WANDER_M)
+
     def aim(self) -> np.ndarray:
         """Return an aiming error, (3,) [m], horizontal."""
         return np.append(self.rng.normal(0.0, self.profile.aim_noise_m, 2), 0.0)
+
+    def coarse(self) -> np.ndarray:
+        """Return the error of a coarse motion's end, (3,) [m], horizontal; what follows corrects it by eye."""
+        return np.append(self.rng.normal(0.0, self.profile.approach_error_m, 2), 0.0)
 
     def fumbles(self) -> bool:
         """Draw whether this grasp misses."""
@@ -159,15 +185,6 @@ def wait(seconds: float) -> Motion:
     """Hold still."""
     for _ in range(round(seconds * CONTROL_HZ)):
         yield
-
-
-def side_by_side(*motions: Motion) -> Motion:
-    """Run motions in lockstep until all have ended."""
-    active = list(motions)
-    while active:
-        active = [motion for motion in active if next(motion, StopIteration) is not StopIteration]
-        if active:
-            yield
 
 
 def limited(step: np.ndarray, most: float) -> np.ndarray:

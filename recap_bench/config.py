@@ -124,7 +124,7 @@ PRESETS: dict[str, RunConfig] = {
         rollouts_per_iteration=300,
         corrected_share=1 / 3,
         evaluation_episodes=300,
-        check_episodes=60,
+        check_episodes=24,
         learning=STANDARD,
     ),
 }

@@ -10,6 +10,9 @@ from recap_bench.envs.rig import JAW_OPENING_M
 if TYPE_CHECKING:
     from recap_bench.envs.espresso.task import EspressoTask
 
+CENTRED_M = 0.005
+"""Half of what the tamper forgives."""
+
 
 class View:
     """Reads one simulation of an EspressoTask."""
@@ -120,6 +123,6 @@ class View:
         return bool(np.hypot(offset[0], offset[1]) < tolerance_m and abs(offset[2]) < 0.006)
 
     def on_pedestal(self) -> bool:
-        """The portafilter stands on the pedestal, centred enough to be tamped."""
+        """The portafilter stands on the pedestal, centred well enough for a careful barista."""
         offset = self.portafilter - self.points["tamper_axis"]
-        return bool(np.hypot(offset[0], offset[1]) < 0.8 * p.TAMP_OFFSET_M and abs(offset[2]) < p.TAMP_SEATED_M)
+        return bool(np.hypot(offset[0], offset[1]) < CENTRED_M and abs(offset[2]) < p.TAMP_SEATED_M)

@@ -4,7 +4,7 @@ import numpy as np
 
 from recap_bench.envs.espresso import parameters as p
 from recap_bench.envs.espresso.barista_view import View
-from recap_bench.envs.espresso.right_hand import RightHand
+from recap_bench.envs.espresso.right_hand import LOOK_S, RightHand
 from recap_bench.envs.rig import ARM_BASES_M, JAW_OPENING_M
 from recap_bench.envs.scripting import Hand, Motion, Operator, facing, limited
 from recap_bench.envs.simulation import CONTROL_HZ
@@ -20,6 +20,8 @@ CUP_SQUEEZE_M = 0.006
 """Over-closing per jaw: 36 N on the cup (3000 N/m)."""
 CARRY_FULL_SPEED = 0.62
 """Speed with coffee in the cup, relative to free motion: the surface stays below the rim."""
+CARRY_WANDER = 0.3
+"""A hand with a cup in it bows and sways this much less."""
 RECKLESS_SPEED = 2.2
 PRESS_N = 24.0
 """Aim within the tamping window."""
@@ -73,10 +75,10 @@ class LeftHand:
             yield from self.put_down()
         knob = self.view.points["knob"]
         spot = knob + np.array([0.0, 0.0, 0.045])
-        if np.linalg.norm(self.hand.position - spot) > 0.01:
+        if np.linalg.norm(self.hand.position - spot) > 0.03:
             yield from self.rise()
             yield from self.hand.set_jaw(0.0)
-            yield from self.hand.move(spot, PRESS_HAND)
+            yield from self.hand.move(spot + self.operator.coarse(), PRESS_HAND)
         yield
 
     def tamp(self) -> Motion:
@@ -140,11 +142,11 @@ class LeftHand:
             ready = position + 0.075 * back
             if hand.position[2] > 0.12:
                 yield from hand.move(ready + 0.05 * UP, rotation)
-            yield from hand.move(ready, rotation)
+            yield from hand.move(ready + self.operator.coarse(), rotation, wander=0.3)
         miss = 0.04 * back if self.operator.fumbles() else np.zeros(3)
         position, rotation = self._grip(view.cup)
-        yield from hand.move(position + self.operator.aim() + miss, rotation, speed=0.7)
-        yield from hand.set_jaw(2 * (view.cup_radius - CUP_SQUEEZE_M) / JAW_OPENING_M, settle_s=0.08)
+        yield from hand.move(position + self.operator.aim() + miss, rotation, speed=0.7, wander=0.0)
+        yield from hand.set_jaw(2 * (view.cup_radius - CUP_SQUEEZE_M) / JAW_OPENING_M, settle_s=0.25)
 
     def carry_cup(self, goal: np.ndarray, speed: float) -> Motion:
         """Lift, carry level to above `goal`, servo, set down; stops when the cup is lost."""
@@ -157,8 +159,8 @@ class LeftHand:
         lag = hand.position - view.cup
         turn = rotation @ hand.rotation.T
         across = hand.position + np.array([*(goal - view.cup)[:2], height])
-        across[:2] = goal[:2] + (turn @ lag)[:2]
-        yield from hand.move(across, rotation, speed)
+        across[:2] = goal[:2] + (turn @ lag)[:2] + self.operator.coarse()[:2]
+        yield from hand.move(across, rotation, speed, wander=CARRY_WANDER)
         for _ in range(CONTROL_HZ):
             error = goal + 0.001 * UP - view.cup
             if np.linalg.norm(error[:2]) < 0.003 or not self.holding_cup():
@@ -182,6 +184,7 @@ class LeftHand:
         if self.holding_cup() and self.right_is_clear():
             self.phase = "bring_cup"
             yield from self.carry_cup(self.view.points["tray"], 0.9)
+            yield from self.operator.look(LOOK_S)
             yield from self.hand.set_jaw(0.95)
         yield
 
@@ -208,6 +211,7 @@ class LeftHand:
             self.phase = "serve"
             pace = CARRY_FULL_SPEED * (RECKLESS_SPEED if self.reckless else 1.0)
             yield from self.carry_cup(self.view.mat, pace)
+            yield from self.operator.look(LOOK_S)
             yield from self.hand.set_jaw(0.95)
             yield from self.retreat()
 

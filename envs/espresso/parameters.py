@@ -35,20 +35,20 @@ TAMP_CRUSH_N = 90.0
 """A press beyond this cracks the puck: it chokes or channels."""
 TAMP_HOLD_S = 0.30
 """Time within the window that makes a puck."""
-TAMP_OFFSET_M = 0.006
-"""The tamper enters the basket only if it is centred this well ..."""
+TAMP_OFFSET_M = 0.010
+"""The bevelled tamper finds its way into the basket only if it is centred this well ..."""
 TAMP_TILT_RAD = 0.07
 """... and level this well."""
 TAMP_SEATED_M = 0.005
 """The basket must stand on the pedestal, not hang above it."""
 
-BAYONET_OFFSET_M = 0.004
-"""The lugs enter when the portafilter is this close to its seat (measured: 3.5 mm engages, 5 mm does not) ..."""
-BAYONET_ANGLE_RAD = 0.14
+BAYONET_OFFSET_M = 0.010
+"""The group's funnel draws the lugs in when the portafilter is this close to its seat ..."""
+BAYONET_ANGLE_RAD = 0.25
 """... and turned this little away from it."""
 BAYONET_FREE_RAD = 0.12
 """Turned less than this the lugs do not carry: let go, the portafilter falls."""
-BAYONET_RELEASE_M = 0.003
+BAYONET_RELEASE_M = 0.012
 """Pulled this far out of an unturned seat it comes free."""
 BAYONET_LATCH_RAD = 0.72
 """Turned this far the seal holds it (full turn 45 degrees)."""

@@ -21,11 +21,22 @@ DOWN = -UP
 RIGHT = 1
 HANDLE_JAW = 0.45
 """Opening around the handle (22 mm wide) before closing."""
+SERVO_GAIN = 0.12
+"""Share of the seen error that the eye corrects per control step: about 0.2 s to two thirds, as people do."""
+SERVO_STEP_M = 0.002
+LOOK_S = 0.35
+"""A look at what was done before the next step that cannot be undone: turning, letting go, pressing."""
+TAMP_MARGIN_S = 0.25
+"""How much longer than needed a press is held, to be sure."""
+MISPLACED_M = 0.015
+"""Where a fumbled placement ends beside its mark."""
 HELD_M = 0.03
 """The handle is held while its grip lies this close to the grasp point and the jaws are closed on it."""
 FORWARD = np.array([-1.0, 0.0, 0.0])
 """Direction of the handle at grinder, pedestal and when locked: toward the robot."""
 BUTTON_HAND = facing(np.array([0.87, 0.0, -0.5]), np.array([0.0, 1.0, 0.0]))
+BEFORE_BUTTON_M = np.array([-0.10, -0.02, 0.04])
+"""Where the hand waits for the cup: far enough not to press by mistake."""
 REST_M = np.array([0.10, -0.24, 0.26])
 
 
@@ -43,7 +54,7 @@ class RightHand:
         self.hand, self.view, self.operator = hand, view, operator
         self.phase = "start"
         self.dose_goal_g = p.DOSE_TARGET_G - (8.0 if operator.errs() else 0.0)
-        self.tamp_goal_s = 0.05 if operator.errs() else p.TAMP_HOLD_S + 0.04
+        self.tamp_goal_s = 0.05 if operator.errs() else p.TAMP_HOLD_S + TAMP_MARGIN_S
 
     def run(self) -> Motion:
         while True:
@@ -89,10 +100,10 @@ class RightHand:
             clear = np.array([*hand.position[:2], max(hand.position[2], above[2])])
             if hand.position[2] < clear[2] - 0.01:
                 yield from hand.move(clear, speed=1.3)
-            yield from hand.move(above, rotation)
+            yield from hand.move(above + self.operator.coarse(), rotation)
         miss = 0.035 * np.cross(rotation[:, 0], rotation[:, 2]) if self.operator.fumbles() else np.zeros(3)
-        yield from hand.move(view.handle + self.operator.aim() + miss, self._handle_grip(), speed=0.7)
-        yield from hand.set_jaw(0.0, settle_s=0.10)
+        yield from hand.move(view.handle + self.operator.aim() + miss, self._handle_grip(), speed=0.7, wander=0.0)
+        yield from hand.set_jaw(0.0, settle_s=0.25)
         if self.holding():
             yield from hand.shift(0.05 * UP if view.portafilter[2] < 0.03 else 0.008 * UP)
 
@@ -101,8 +112,8 @@ class RightHand:
         return nearer_half_turn(facing(DOWN, np.cross(UP, x)), self.hand.rotation)
 
     def carry(self, position: np.ndarray, direction: np.ndarray, speed: float = 1.0) -> Motion:
-        """Move the held portafilter to a pose, correcting for how it lies in the jaws."""
-        goal, rotation = self._grasp_for(position, upright(direction))
+        """Move the held portafilter roughly to a pose, allowing for how it lies in the jaws."""
+        goal, rotation = self._grasp_for(position + self.operator.coarse(), upright(direction))
         yield from self.hand.move(goal, rotation, speed)
 
     def _grasp_for(self, position: np.ndarray, rotation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,9 +136,14 @@ class RightHand:
             if np.linalg.norm(error) < tolerance_m and np.linalg.norm(turn) < 0.03:
                 return
             arm = self.view.hand(RIGHT)[0] - self.view.portafilter
-            step = 0.25 * (error + np.cross(turn, arm))
-            self.hand.nudge(limited(step, 0.004), 0.25 * turn)
+            step = SERVO_GAIN * (error + np.cross(turn, arm))
+            self.hand.nudge(limited(step, SERVO_STEP_M), SERVO_GAIN * turn)
             yield
+
+    def misplaced(self) -> np.ndarray:
+        """Draw where a fumbled placement ends, (3,) [m], horizontal."""
+        angle = self.operator.rng.uniform(0.0, 2 * np.pi)
+        return MISPLACED_M * np.array([np.cos(angle), np.sin(angle), 0.0])
 
     def grind(self) -> Motion:
         """Hold the basket under the chute until the dose is in."""
@@ -161,6 +177,9 @@ class RightHand:
                 yield from self.carry(axis + np.array([-0.09, 0.0, 0.02]), FORWARD)
                 yield from self.carry(axis + np.array([0.0, 0.0, 0.012]), FORWARD, speed=0.8)
             yield from self.align(axis + 0.006 * UP, FORWARD, 0.002)
+            if self.operator.fumbles():
+                yield from self.align(axis + self.misplaced(), FORWARD, 0.003, timeout_s=0.8)
+                yield from self.align(axis + 0.008 * UP, FORWARD, 0.003)
             yield from self.align(axis + 0.0005 * UP, FORWARD, 0.0015, timeout_s=0.5)
         for _ in range(3 * CONTROL_HZ):
             if view.process("tamp_s") >= self.tamp_goal_s or not view.on_pedestal():
@@ -184,7 +203,11 @@ class RightHand:
                 yield from self.carry(below + 0.10 * direction - 0.02 * UP, direction)
                 yield from self.carry(below, direction, speed=0.8)
             yield from self.align(below, direction, 0.0015)
+            if self.operator.fumbles():
+                yield from self.align(seat + self.misplaced(), direction, 0.003, timeout_s=0.8)
+                yield from self.align(below, direction, 0.0015)
             yield from self.align(seat + 0.001 * UP, direction, 0.001, timeout_s=0.9)
+        yield from self.operator.look(LOOK_S)
         if view.process("engaged") > 0 and self.holding():
             yield from self.turn()
 
@@ -202,6 +225,7 @@ class RightHand:
             spin = rotation_matrices(np.array([[0.0, 0.0, -angle]]))[0]
             hand.position, hand.rotation = seat + spin @ (grasp - seat), spin @ rotation
             yield
+        yield from self.operator.look(LOOK_S)
         if view.locked:
             yield from self.let_go()
 
@@ -212,20 +236,23 @@ class RightHand:
         yield from self.hand.move(self.hand.position + np.array([-0.02, 0.0, 0.07]))
 
     def _before_button(self) -> np.ndarray:
-        return self.view.points["button"] + np.array([-0.045, 0.0, 0.0])
+        return self.view.points["button"] + BEFORE_BUTTON_M
 
     def wait_at_button(self) -> Motion:
         """Hover before the button while the left hand brings the cup."""
         self.phase = "wait_at_button"
-        if np.linalg.norm(self.hand.position - self._before_button()) > 0.01:
+        if np.linalg.norm(self.hand.position - self._before_button()) > 0.03:
             yield from self.hand.set_jaw(0.0)
-            yield from self.hand.move(self._before_button(), nearer_half_turn(BUTTON_HAND, self.hand.rotation))
+            yield from self.hand.move(
+                self._before_button() + self.operator.coarse(), nearer_half_turn(BUTTON_HAND, self.hand.rotation)
+            )
         yield
 
     def press_button(self) -> Motion:
         """Push the button in until the pump runs."""
         self.phase = "press_button"
         yield from self.wait_at_button()
+        yield from self.operator.look(LOOK_S)
         hand = self.hand
         yield from hand.move(self.view.points["button"] + np.array([-0.022, 0.0, 0.0]) + self.operator.aim())
         for _ in range(40):

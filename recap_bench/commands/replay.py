@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", default=None, help="group of the store; by default the first one")
     parser.add_argument("--randomization", default=None, help="by default the run's, else standard")
     parser.add_argument("--video", type=Path, default=None, help="mp4 to write (needs off-screen OpenGL)")
+    parser.add_argument("--strip", type=Path, default=None, help="PNG of a dozen frames to write (needs the same)")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -43,6 +44,10 @@ def execute(args: argparse.Namespace) -> int:
         from recap_bench.reporting.film import write_film
 
         print(f"  film:     {write_film(args.video, episode, randomization)}")
+    if args.strip:
+        from recap_bench.reporting.film import write_strip
+
+        print(f"  strip:    {write_strip(args.strip, episode, randomization)}")
     return 0 if exact else 1
 
 

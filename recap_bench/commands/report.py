@@ -1,4 +1,7 @@
-"""Write the tables and figures of a run again from its rows, one per evaluation episode."""
+"""Write the tables and figures of a run again from its rows, one per evaluation episode.
+
+Several runs are taken together as one experiment whose seeds were run apart.
+"""
 
 import argparse
 from pathlib import Path
@@ -8,14 +11,16 @@ HELP = "write the tables and figures of a run again from its rows"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the run and where to write."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, or a file of rows (.csv, .parquet)")
-    parser.add_argument("--out", type=Path, default=None, help="folder to write to; by default RUN/report")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or its rows (.csv, .parquet)"
+    )
+    parser.add_argument("--out", type=Path, default=None, help="folder to write to; by default report in the first RUN")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Write and name the files, and print the tables."""
     from recap_bench.reporting.report import write_report
 
-    for path in write_report(args.run, args.out):
+    for path in write_report(args.runs, args.out):
         print(path)
     return 0

@@ -54,7 +54,7 @@ def execute(args: argparse.Namespace) -> int:
     with make_display() as display:
         display.message(f"run in {config.out}: {', '.join(config.methods)} on {', '.join(config.tasks)}")
         run(config, RunProgress(config, display))
-        written = write_report(config.out)
+        written = write_report([config.out])
         display.message(f"report in {written[0].parent}")
         for task in config.tasks:
             _film(config, task, display.message)

@@ -1,6 +1,7 @@
 """Films of episodes: the recorded actions are played again from the recorded seed."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
 
 FRAMES_PER_S = 25.0
+COLUMNS = 3
+"""Pictures beside each other in a strip."""
 LARGE = (480, 640)
 """Height and width of the base camera's part of a frame; the wrists' are half of it [pixels]."""
 
@@ -26,6 +29,28 @@ def write_film(path: Path, episode: Episode, randomization: str = "standard", ev
 
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
+    with _stage(episode, randomization) as env:
+        return write_video(path, film_frames(env, episode, every), FRAMES_PER_S)
+
+
+def write_strip(path: Path, episode: Episode, randomization: str = "standard", frames: int = 12) -> Path:
+    """Write about `frames` pictures of `episode`, evenly spaced and the last one, as one PNG with three columns.
+
+    Raises RenderingUnavailableError without off-screen OpenGL.
+    """
+    every = max(1, -(-episode.length // (frames - 1)))
+    with _stage(episode, randomization) as env:
+        pictures = [np.asarray(Image.fromarray(frame).reduce(2)) for frame in film_frames(env, episode, every)]
+    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % COLUMNS)
+    rows = [np.concatenate(pictures[i : i + COLUMNS], axis=1) for i in range(0, len(pictures), COLUMNS)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(rows)).save(path)
+    return path
+
+
+@contextmanager
+def _stage(episode: Episode, randomization: str) -> Iterator["TaskVectorEnv"]:
+    """Give one simulation of the episode's task, ready to be rendered, and close it afterwards."""
     env = make_vec(
         episode.task,
         num_envs=1,
@@ -35,7 +60,7 @@ def write_film(path: Path, episode: Episode, randomization: str = "standard", ev
         render_size=LARGE,
     )
     try:
-        return write_video(path, film_frames(env, episode, every), FRAMES_PER_S)
+        yield env
     finally:
         env.close()
 

@@ -1,6 +1,6 @@
 """Tables of a run, by task, method and iteration: CSV for programs, Markdown for people."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,16 @@ def read_rows(path: Path) -> pd.DataFrame:
     rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
+    return rows
+
+
+def join_rows(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all parts as one table; raise DataError when an episode is in it twice."""
+    rows = pd.concat(parts, ignore_index=True)
+    twice = rows.duplicated([*GROUP, *PAIR])
+    if twice.any():
+        first = rows.loc[twice, [*GROUP, *PAIR]].iloc[0].to_dict()
+        raise DataError(f"The runs overlap: {twice.sum()} episodes are there twice, the first is {first}.")
     return rows
 
 

@@ -105,3 +105,13 @@ def test_a_film_without_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="at least one frame"):
         write_video(tmp_path / "film.mp4", [])
     assert not (tmp_path / "film.mp4").exists()
+
+
+def test_runs_of_other_seeds_join_into_one_table(rows: pd.DataFrame) -> None:
+    joined = tables.join_rows([rows, rows.assign(seed=1)])
+    assert tables.summary_table(joined)["seeds"].tolist() == [2, 2]
+
+
+def test_runs_that_overlap_are_refused(rows: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="overlap"):
+        tables.join_rows([rows, rows.iloc[:3]])
