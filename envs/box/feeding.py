@@ -94,8 +94,8 @@ class Feeding(Phases):
         spot = self._press_point(side) + self.operator.aim()
         yield from self.go_above(side, spot, rotation, max(spot[2] + HOVER_M, 0.15))
         yield from hand.set_jaw(0.0)
-        yield from hand.move(spot + 0.010 * UP, speed=0.8)
-        yield from hand.move(spot - PRESS_M * UP, speed=0.4)
+        yield from self.steer(hand, spot + 0.010 * UP, speed=0.8)
+        yield from self.steer(hand, spot - PRESS_M * UP, speed=0.4)
         yield from wait(0.06)
 
     def _press_point(self, side: int) -> np.ndarray:
@@ -145,5 +145,5 @@ class Feeding(Phases):
         for _ in range(round(RELEASE_M / RELEASE_STEP_M)):
             hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2] + RELEASE_STEP_M])
             yield
-        yield from hand.move(hand.position + HOVER_M * UP, speed=0.8)
-        yield from hand.move(np.array([*hand.position[:2], 0.17]))
+        yield from self.steer(hand, hand.position + HOVER_M * UP, speed=0.8)
+        yield from self.steer(hand, np.array([*hand.position[:2], 0.17]))

@@ -60,18 +60,18 @@ class Folding(Phases):
         height = view.carton[2] + 0.032
         yield from self.go_above(side, spot, JAW_ALONG_X, 0.17)
         yield from hand.set_jaw(0.0)
-        yield from hand.move(spot + height * UP, speed=0.7)
-        yield from hand.move(spot + np.array([end * (0.050 - FINGER_M + 0.001), 0.0, height]), speed=0.4)
+        yield from self.steer(hand, spot + height * UP, speed=0.7)
+        yield from self.steer(hand, spot + np.array([end * (0.050 - FINGER_M + 0.001), 0.0, height]), speed=0.4)
         yield from wait(0.10)
-        yield from hand.move(spot + height * UP)
-        yield from hand.move(spot + 0.17 * UP)
+        yield from self.steer(hand, spot + height * UP)
+        yield from self.steer(hand, spot + 0.17 * UP)
         yield from self.withdraw(side)
 
     def withdraw(self, side: int) -> Motion:
         """Move the raised hand to its own side of the jig, away from the other one."""
         hand = self.hand(side)
         if SIGN[side] * hand.position[1] < OWN_SIDE_M - 0.01:
-            yield from hand.move(np.array([hand.position[0], SIGN[side] * OWN_SIDE_M, hand.position[2]]))
+            yield from self.steer(hand, np.array([hand.position[0], SIGN[side] * OWN_SIDE_M, hand.position[2]]))
 
     def push(self, floor_m: float) -> Motion:
         """Push the base down with four fingertips until it lies on the ledge or on the floor."""
@@ -84,12 +84,12 @@ class Folding(Phases):
         spot = p.JIG_M + SIGN[side] * np.array([0.0, PUSH_M, 0.0]) + self.operator.aim()
         yield from self.go_above(side, spot + SIGN[side] * np.array([0.0, OWN_SIDE_M - PUSH_M, 0.0]), JAW_ALONG_X, 0.17)
         yield from hand.set_jaw(1.0)
-        yield from hand.move(spot + 0.17 * UP)
+        yield from self.steer(hand, spot + 0.17 * UP)
         top = self.view.carton[2] + TIP_M + 0.008
-        yield from hand.move(spot + top * UP)
-        yield from hand.move(spot + target * UP, speed=0.45)
+        yield from self.steer(hand, spot + top * UP)
+        yield from self.steer(hand, spot + target * UP, speed=0.45)
         yield from wait(0.10)
-        yield from hand.move(spot + 0.17 * UP)
+        yield from self.steer(hand, spot + 0.17 * UP)
         yield from self.withdraw(side)
 
     def fold_tabs(self) -> Motion:
@@ -111,11 +111,11 @@ class Folding(Phases):
         path = [corner + mirror * point + height * UP for point in outline]
         yield from self.go_above(side, path[0], JAW_ALONG_X, 0.17)
         yield from hand.set_jaw(0.0)
-        yield from hand.move(path[0])
+        yield from self.steer(hand, path[0])
         yield from self._follow(side, path[1:])
         yield from wait(0.04)
-        yield from hand.move(path[-1] + mirror * np.array([0.012, 0.0, 0.0]))
-        yield from hand.move(path[-1] + mirror * np.array([0.012, 0.0, 0.0]) + (0.17 - height) * UP)
+        yield from self.steer(hand, path[-1] + mirror * np.array([0.012, 0.0, 0.0]))
+        yield from self.steer(hand, path[-1] + mirror * np.array([0.012, 0.0, 0.0]) + (0.17 - height) * UP)
         yield from self.withdraw(side)
 
     def _follow(self, side: int, path: list[np.ndarray]) -> Motion:

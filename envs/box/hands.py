@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from recap_bench.envs.scripting import Hand, Motion, facing, nearer_half_turn, side_by_side, wait
+from recap_bench.envs.scripting import Hand, Motion, facing, nearer_half_turn, wait
 
 LEFT, RIGHT = 0, 1
 SIGN = (1.0, -1.0)
@@ -19,6 +19,8 @@ PAD_HALF_M = 0.011
 """Half the width of a pad across the jaw axis: where a hand's flank touches."""
 TRAVEL_M = 0.20
 """Height of the grasp point at which empty hands travel: palm and held label pass over guides, walls and parcels."""
+CARE = 0.2
+"""Share of the operator's wandering in motions close to things."""
 SETTLE_S = 0.06
 """The arms lag their commands by 20 ms or more: wait before moving down beside things."""
 REST_M = (np.array([0.10, 0.26, 0.26]), np.array([0.10, -0.26, 0.26]))
@@ -48,9 +50,19 @@ class Phases:
         yield from hand.move(goal, rotation)
         yield from wait(SETTLE_S)
 
+    def steer(
+        self, hand: Hand, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0
+    ) -> Motion:
+        """Move with care: near things, where a bowed path would touch them."""
+        yield from hand.move(position, rotation, speed, wander=CARE)
+
     def both(self, *motions: Motion) -> Motion:
-        """Run one motion per hand side by side."""
-        yield from side_by_side(*motions)
+        """Run one motion per hand side by side until all have ended."""
+        active = list(motions)
+        while active:
+            active = [motion for motion in active if next(motion, StopIteration) is not StopIteration]
+            if active:
+                yield
 
     def rest(self, side: int) -> Motion:
         """Keep a hand out of the way."""

@@ -71,7 +71,7 @@ def environment_state(world: World, work: Work, cell: Cell) -> np.ndarray:
         cell.half_width[:, None],
         work.latched,
         np.minimum(world.base_force, 2 * p.CRUSH_N)[:, None],
-        label_gripped(world).any(axis=1)[:, None],
+        label_gripped(world).any(axis=1, keepdims=True),
         work.stuck[:, None],
     ]
     return np.concatenate(columns, axis=1)

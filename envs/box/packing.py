@@ -66,10 +66,10 @@ class Packing(Phases):
         yield from hand.set_jaw(LABEL_JAW)
         miss = 0.03 * view.label_rotation[:, 0] if self.operator.fumbles() else np.zeros(3)
         goal = view.label + p.LABEL_GRIP_M * UP + self.operator.aim() + miss
-        yield from hand.move(goal + 0.03 * UP, self._tab_grip())
-        yield from hand.move(goal, speed=0.6)
+        yield from self.steer(hand, goal + 0.03 * UP, self._tab_grip())
+        yield from self.steer(hand, goal, speed=0.6)
         yield from hand.set_jaw(0.0, settle_s=0.12)
-        yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]))
+        yield from self.steer(hand, np.array([*hand.position[:2], TRAVEL_M]))
 
     def _tab_grip(self) -> np.ndarray:
         return nearer_half_turn(facing(DOWN, self.view.label_rotation[:, 1]), self.hand(RIGHT).rotation)
@@ -81,11 +81,11 @@ class Packing(Phases):
         spot = np.array([0.0, 0.0, p.LABEL_REST_M]) + self.operator.aim() + self.label_error
         above = view.carton + view.carton_rotation @ spot
         goal, rotation = self._grasp_for(above + (TRAVEL_M - 0.03) * UP)
-        yield from hand.move(goal, rotation)
+        yield from self.steer(hand, goal, rotation)
         goal, rotation = self._grasp_for(view.carton + view.carton_rotation @ (spot + 0.02 * UP))
-        yield from hand.move(goal, rotation)
+        yield from self.steer(hand, goal, rotation)
         goal, rotation = self._grasp_for(view.carton + view.carton_rotation @ (spot - 0.002 * UP))
-        yield from hand.move(goal, rotation, speed=0.5)
+        yield from self.steer(hand, goal, rotation, speed=0.5)
         for _ in range(CONTROL_HZ):
             if view.process("stuck") > 0 or not self.holding_label():
                 break
@@ -109,7 +109,7 @@ class Packing(Phases):
         hand = self.hand(RIGHT)
         if np.linalg.norm(hand.position - self.view.label) < 0.06:
             yield from hand.set_jaw(LABEL_JAW, settle_s=0.04)
-            yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]), speed=0.8)
+            yield from self.steer(hand, np.array([*hand.position[:2], TRAVEL_M]), speed=0.8)
 
     # -- crate ------------------------------------------------------------------------------------------------
 
@@ -143,10 +143,10 @@ class Packing(Phases):
         yield from self.go_above(LEFT, self._wall(), self._wall_grip())
         yield from hand.set_jaw(WALL_JAW)
         miss = 0.03 * view.process("slot_side") * view.carton_rotation[:, 1] if self.operator.fumbles() else np.zeros(3)
-        yield from hand.move(self._wall() + self.operator.aim() + miss, self._wall_grip(), speed=0.8)
+        yield from self.steer(hand, self._wall() + self.operator.aim() + miss, self._wall_grip(), speed=0.8)
         yield from hand.set_jaw(0.0, settle_s=0.12)
         if self.holding_box():
-            yield from hand.move(hand.position + (LIFT_M - view.carton[2]) * UP, speed=0.6)
+            yield from self.steer(hand, hand.position + (LIFT_M - view.carton[2]) * UP, speed=0.6)
         else:
             yield from hand.set_jaw(WALL_JAW)
 
@@ -155,19 +155,19 @@ class Packing(Phases):
         self.enter("carry_box")
         hand, slot = self.hand(LEFT), self.view.slot + self.slot_error
         goal, rotation = self._hold_for(np.array([*slot[:2], LIFT_M]))
-        yield from hand.move(goal, rotation, speed=0.7)
+        yield from hand.move(goal, rotation, speed=0.7, wander=0.5)
         goal, rotation = self._hold_for(slot + 0.03 * UP)
-        yield from hand.move(goal, rotation, speed=0.6)
+        yield from self.steer(hand, goal, rotation, speed=0.6)
 
     def set_down(self) -> Motion:
         """Lower the box into the slot and let go."""
         self.enter("set_down")
         hand, slot = self.hand(LEFT), self.view.slot + self.slot_error
         goal, rotation = self._hold_for(slot + self.operator.aim())
-        yield from hand.move(goal, rotation, speed=0.35)
+        yield from self.steer(hand, goal, rotation, speed=0.35)
         yield from wait(0.05)
         yield from hand.set_jaw(WALL_JAW, settle_s=0.05)
-        yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]), speed=0.8)
+        yield from self.steer(hand, np.array([*hand.position[:2], TRAVEL_M]), speed=0.8)
         yield from wait(0.1)
 
     def _hold_for(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
