@@ -19,8 +19,8 @@ PAD_HALF_M = 0.011
 """Half the width of a pad across the jaw axis: where a hand's flank touches."""
 TRAVEL_M = 0.20
 """Height of the grasp point at which empty hands travel: palm and held label pass over guides, walls and parcels."""
-CARE = 0.2
-"""Share of the operator's wandering in motions close to things."""
+WANDER = 0.0
+"""Share of the operator's wandering in these scripts: they were examined with straight paths."""
 SETTLE_S = 0.06
 """The arms lag their commands by 20 ms or more: wait before moving down beside things."""
 REST_M = (np.array([0.10, 0.26, 0.26]), np.array([0.10, -0.26, 0.26]))
@@ -46,15 +46,15 @@ class Phases:
         rotation = nearer_half_turn(rotation, hand.rotation)
         goal = np.array([point[0], point[1], height])
         if np.linalg.norm(hand.position[:2] - goal[:2]) > 0.015 and hand.position[2] < height - 0.01:
-            yield from hand.move(np.array([*hand.position[:2], height]), speed=1.3)
-        yield from hand.move(goal, rotation)
+            yield from self.steer(hand, np.array([*hand.position[:2], height]), speed=1.3)
+        yield from self.steer(hand, goal, rotation)
         yield from wait(SETTLE_S)
 
     def steer(
         self, hand: Hand, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0
     ) -> Motion:
-        """Move with care: near things, where a bowed path would touch them."""
-        yield from hand.move(position, rotation, speed, wander=CARE)
+        """Move on the path that these scripts were examined with."""
+        yield from hand.move(position, rotation, speed, wander=WANDER)
 
     def both(self, *motions: Motion) -> Motion:
         """Run one motion per hand side by side until all have ended."""
@@ -69,6 +69,6 @@ class Phases:
         hand = self.hand(side)
         if np.linalg.norm(hand.position - REST_M[side]) > 0.01:
             if hand.position[2] < TRAVEL_M - 0.01:
-                yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]), speed=1.3)
-            yield from hand.move(REST_M[side], nearer_half_turn(JAW_ALONG_Y, hand.rotation))
+                yield from self.steer(hand, np.array([*hand.position[:2], TRAVEL_M]), speed=1.3)
+            yield from self.steer(hand, REST_M[side], nearer_half_turn(JAW_ALONG_Y, hand.rotation))
         yield

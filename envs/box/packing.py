@@ -155,7 +155,7 @@ class Packing(Phases):
         self.enter("carry_box")
         hand, slot = self.hand(LEFT), self.view.slot + self.slot_error
         goal, rotation = self._hold_for(np.array([*slot[:2], LIFT_M]))
-        yield from hand.move(goal, rotation, speed=0.7, wander=0.5)
+        yield from self.steer(hand, goal, rotation, speed=0.7)
         goal, rotation = self._hold_for(slot + 0.03 * UP)
         yield from self.steer(hand, goal, rotation, speed=0.6)
 
