@@ -1,6 +1,7 @@
 """Run the episodes of many seeds through n simulations and hand each out when it ends."""
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 def collect(env: "TaskVectorEnv", controllers: Controllers, seeds: Sequence[int], origin: Origin) -> Iterator[Episode]:
     """Yield one episode per environment seed, in the order in which they end.
 
-    A slot gets the next seed as soon as its episode has ended. What happens in an episode depends on
-    its seed and on `origin.run_seed` only, not on the slot, the order or the number of simulations (up
-    to the rounding of a policy at different batch sizes). Diverged episodes are yielded too.
+    A slot gets the next seed when its episode has ended and the others start their next chunks, so that one inference
+    serves all of them. What happens in an episode depends on its seed and on `origin.run_seed` only, not on the slot,
+    the order or the number of simulations (up to the rounding of a policy at different batch sizes). Diverged episodes
+    are yielded too.
     Raises ConfigurationError unless `env` uses AutoresetMode.DISABLED.
     """
     mode = env.metadata.get("autoreset_mode")
@@ -30,10 +32,14 @@ def collect(env: "TaskVectorEnv", controllers: Controllers, seeds: Sequence[int]
     rollout = _Rollout(env, controllers, origin)
     waiting = list(reversed(seeds))
     rollout.begin(np.arange(env.num_envs)[: len(waiting)], waiting)
-    while rollout.active.any():
+    period = controllers.policy.execute_steps if controllers.policy else 1
+    for clock in count(1) if seeds else ():
         ended = rollout.step()
         yield from (rollout.recorder.episode(slot, rollout.pilot.profiles[slot]) for slot in ended)
-        rollout.begin(ended[: len(waiting)], waiting)
+        if clock % period == 0:
+            rollout.begin(np.flatnonzero(~rollout.active)[: len(waiting)], waiting)
+        if not (rollout.active.any() or waiting):
+            return
 
 
 class _Rollout:

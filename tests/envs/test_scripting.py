@@ -136,6 +136,30 @@ class TestMotions:
         pausing.position = START
         assert len(list(pausing.move(GOAL))) > duration + 5
 
+    def test_a_wandering_move_bows_and_sways_by_its_length_and_still_ends_at_its_goal(self):
+        wandering = OperatorProfile("wandering", path_wander=0.1)
+        positions, rotations, _ = follow(hand := make_hand(wandering), hand.move(GOAL, TURNED))
+        path = GOAL - START
+        across = np.cross(positions - START, path / np.linalg.norm(path))
+        assert 0.01 < np.linalg.norm(across, axis=1).max() < np.linalg.norm(path)
+        np.testing.assert_allclose(positions[-1], GOAL, atol=1e-12)
+        np.testing.assert_allclose(rotations[-1], TURNED, atol=1e-9)
+
+    def test_wandering_can_be_turned_off_for_one_move(self):
+        wandering = OperatorProfile("wandering", path_wander=0.1)
+        positions, *_ = follow(hand := make_hand(wandering), hand.move(GOAL, wander=0.0))
+        np.testing.assert_allclose(np.cross(positions - START, GOAL - START), 0.0, atol=1e-12)
+
+    def test_a_faster_operator_looks_for_less_time(self):
+        times = [len(list(Operator(OperatorProfile("p", speed=speed), None).look(1.0))) for speed in (1.0, 2.0)]
+        assert times == [CONTROL_HZ, CONTROL_HZ / 2]
+
+    def test_coarse_aim_is_horizontal_and_as_wide_as_the_profile_says(self):
+        operator = Operator(OperatorProfile("coarse", approach_error_m=0.01), np.random.default_rng(0))
+        errors = np.array([operator.coarse() for _ in range(500)])
+        assert not errors[:, 2].any()
+        np.testing.assert_allclose(errors[:, :2].std(0), 0.01, rtol=0.15)
+
     def test_waiting_changes_nothing(self):
         assert len(list(wait(0.5))) == CONTROL_HZ / 2
         assert len(list(wait(0.0))) == 0
