@@ -50,9 +50,7 @@ class Phases:
         yield from self.steer(hand, goal, rotation)
         yield from wait(SETTLE_S)
 
-    def steer(
-        self, hand: Hand, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0
-    ) -> Motion:
+    def steer(self, hand: Hand, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0) -> Motion:
         """Move on the path that these scripts were examined with."""
         yield from hand.move(position, rotation, speed, wander=WANDER)
 

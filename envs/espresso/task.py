@@ -48,6 +48,8 @@ class EspressoTask(Task):
         self.process = {name: np.zeros(n) for name in (*PROCESS_NAMES, *EPISODE_NAMES)}
         self.points = self._fixed_points(model)
         self.visuals = Visuals(model, self.start.field)
+        self._advanced: tuple[np.ndarray, tuple[World, Brew, Fixtures]] | None = None
+        """What the last `advance` measured, for the observation that follows it at once."""
         self._eq_active = simulation.batch.eq_active
         self._equalities = [model.equality(name).id for name in ("bayonet", "latch")]
 
@@ -73,6 +75,7 @@ class EspressoTask(Task):
         return points
 
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+        self._advanced = None
         for values in self.process.values():
             values[ids] = 0.0
         for i, rng in zip(ids, rngs, strict=True):
@@ -104,7 +107,7 @@ class EspressoTask(Task):
         )
 
     def advance(self, ids: np.ndarray) -> None:
-        world, brew, fixtures = self.reader.read(ids), self.brew(ids), self.fixtures(ids)
+        world, brew, fixtures = measured = self.measured(ids)
         gripped = verdict.handle_gripped(world, self.rig.jaw_openings(ids))
         processes.grind(brew, world, fixtures)
         processes.tamp(brew, world, fixtures)
@@ -121,6 +124,7 @@ class EspressoTask(Task):
         self.stages[ids] = stages
         self.failure[ids] = failure
         self.success[ids] = stages.all(axis=1) & (failure == 0)
+        self._advanced = ids, measured
 
     def agent_pos(self, ids: np.ndarray) -> np.ndarray:
         return self.rig.agent_pos(ids)
@@ -130,13 +134,20 @@ class EspressoTask(Task):
         return self.reader.read(ids)
 
     def environment_state(self, ids: np.ndarray) -> np.ndarray:
-        return observation.environment_state(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.points)
+        advanced, self._advanced = self._advanced, None
+        if advanced is None or advanced[0] is not ids:
+            return observation.environment_state(*self.measured(ids), self.points)
+        return observation.environment_state(*advanced[1], self.points)
+
+    def measured(self, ids: np.ndarray) -> tuple[World, Brew, Fixtures]:
+        """Return what can be read off the simulations `ids`."""
+        return self.reader.read(ids), self.brew(ids), self.fixtures(ids)
 
     def progress(self, ids: np.ndarray) -> np.ndarray:
-        return verdict.progress(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.stages[ids])
+        return verdict.progress(*self.measured(ids), self.stages[ids])
 
     def hazards(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        return verdict.hazards(self.reader.read(ids), self.brew(ids), self.fixtures(ids), self.stages[ids])
+        return verdict.hazards(*self.measured(ids), self.stages[ids])
 
     def make_oracle(self) -> Oracle:
         return EspressoOracle(self)
