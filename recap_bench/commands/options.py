@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
 
 
-def add_tasks(parser: argparse.ArgumentParser) -> None:
+def add_tasks(parser: argparse.ArgumentParser, default: str = "all") -> None:
     """Add --tasks."""
     parser.add_argument(
-        "--tasks", nargs="+", default=["all"], metavar="ID", help="tasks, with or without 'recap_bench/', or 'all'"
+        "--tasks", nargs="+", default=[default], metavar="ID", help="tasks, with or without 'recap_bench/', or 'all'"
     )
 
 

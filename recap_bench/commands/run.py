@@ -27,7 +27,7 @@ OVERRIDES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is run, how large, and where it goes."""
-    add_tasks(parser)
+    add_tasks(parser, default="Espresso-v0")
     parser.add_argument("--methods", nargs="+", default=["recap"], metavar="NAME", help="methods, or 'all'")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="S", help="training seeds")
     parser.add_argument("--preset", default="quick", help="quick (minutes) or standard (a real experiment)")
