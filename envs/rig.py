@@ -26,6 +26,20 @@ TOP_DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Hand rotation with the approach pointing down and the jaws opening along y."""
 
 
+def vector_names(name: str, unit: str) -> list[str]:
+    """Return the names of a vector's three entries in a state observation, e.g. 'cup_x_m'."""
+    return [f"{name}_{axis}{unit}" for axis in "xyz"]
+
+
+HAND_STATE_NAMES = tuple(
+    entry
+    for part, unit in (("grasp", "_m"), ("approach", ""), ("jaw_axis", ""))
+    for side in SIDES
+    for entry in vector_names(f"{side}_{part}", unit)
+)
+"""Names of both hands' entries in a state observation: grasp points, then approach and jaw axes."""
+
+
 def load_spec(*path: str) -> mujoco.MjSpec:
     """Return the MjSpec of an MJCF file under recap_bench.assets; it may include station.xml."""
     assets = resources.files("recap_bench.assets")

@@ -5,36 +5,28 @@ import numpy as np
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.processes import Cell, Work, label_gripped
 from recap_bench.envs.box.world import World, yaw
+from recap_bench.envs.rig import HAND_STATE_NAMES, vector_names
 
 NEAR_M = 0.02
 """Scale of the near-field offsets, which saturate at about twice this: a wrist camera's close view."""
 
-_AXES = "xyz"
-
-
-def _vector(name: str, unit: str) -> list[str]:
-    return [f"{name}_{axis}{unit}" for axis in _AXES]
-
-
 STATE_NAMES = tuple(
-    [name for side in ("left", "right") for name in _vector(f"{side}_grasp", "_m")]
-    + [name for side in ("left", "right") for name in _vector(f"{side}_approach", "")]
-    + [name for side in ("left", "right") for name in _vector(f"{side}_jaw_axis", "")]
-    + _vector("carton", "_m")
-    + _vector("carton_length_axis", "")
-    + _vector("carton_up", "")
+    [*HAND_STATE_NAMES]
+    + vector_names("carton", "_m")
+    + vector_names("carton_length_axis", "")
+    + vector_names("carton_up", "")
     + [f"{panel}_rad" for panel in p.PANELS]
-    + _vector("label", "_m")
-    + _vector("label_length_axis", "")
-    + _vector("label_up", "")
-    + _vector("second_sheet", "_m")
+    + vector_names("label", "_m")
+    + vector_names("label_length_axis", "")
+    + vector_names("label_up", "")
+    + vector_names("second_sheet", "_m")
     + ["second_sheet_yaw_rad"]
-    + _vector("carton_in_left_hand", "_m")
-    + _vector("carton_in_right_hand", "_m")
-    + _vector("near_carton_to_jig", "")
-    + _vector("near_label_in_right_hand", "")
-    + _vector("near_label_to_area", "")
-    + _vector("near_carton_to_slot", "")
+    + vector_names("carton_in_left_hand", "_m")
+    + vector_names("carton_in_right_hand", "_m")
+    + vector_names("near_carton_to_jig", "")
+    + vector_names("near_label_in_right_hand", "")
+    + vector_names("near_label_to_area", "")
+    + vector_names("near_carton_to_slot", "")
     + ["slot_x_m", "slot_y_m", "slot_yaw_rad", "dispenser_x_m", "dispenser_y_m", "half_length_m", "half_width_m"]
     + [f"latched_{panel.removeprefix('tab_')}" for panel in p.PANELS[4:]]
     + ["base_force_n", "label_gripped", "label_stuck"]

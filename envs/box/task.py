@@ -42,8 +42,6 @@ class BoxAssemblyTask(Task):
         state_names=observation.STATE_NAMES,
     )
     starts = ("stack", "jig")
-    action_low = rig_module.ACTION_LOW
-    action_high = rig_module.ACTION_HIGH
 
     def __init__(self, simulation: Simulation, randomization: str, start: str = "stack") -> None:
         super().__init__(simulation, randomization, start)

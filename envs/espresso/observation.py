@@ -5,39 +5,49 @@ import numpy as np
 from recap_bench.envs.espresso import parameters as p
 from recap_bench.envs.espresso.processes import Brew, Fixtures
 from recap_bench.envs.espresso.world import World
+from recap_bench.envs.rig import HAND_STATE_NAMES, vector_names
 
 NEAR_M = 0.02
 """Scale of the near-field offsets, which saturate at about twice this: a wrist camera's close view."""
 
-_AXES = "xyz"
-
-
-def _vector(name: str, unit: str) -> list[str]:
-    return [f"{name}_{axis}{unit}" for axis in _AXES]
-
-
-STATE_NAMES = tuple(
-    [name for side in ("left", "right") for name in _vector(f"{side}_grasp", "_m")]
-    + [name for side in ("left", "right") for name in _vector(f"{side}_approach", "")]
-    + [name for side in ("left", "right") for name in _vector(f"{side}_jaw_axis", "")]
-    + _vector("portafilter", "_m")
-    + _vector("portafilter_handle_axis", "")
-    + _vector("portafilter_up", "")
-    + _vector("cup", "_m")
-    + _vector("cup_up", "")
-    + _vector("handle_in_right_hand", "_m")
-    + _vector("cup_in_left_hand", "_m")
-    + _vector("knob_to_left_grasp", "_m")
-    + _vector("button_to_right_grasp", "_m")
-    + _vector("near_handle_in_right_hand", "")
-    + _vector("near_cup_in_left_hand", "")
-    + _vector("near_portafilter_to_chute", "")
-    + _vector("near_portafilter_to_pedestal", "")
-    + _vector("near_portafilter_to_seat", "")
-    + _vector("near_cup_to_spout", "")
-    + ["near_cup_to_mat_x", "near_cup_to_mat_y", "mat_x_m", "mat_y_m", "cup_radius_m"]
-    + ["dose_g", "spilled_g", "grinding", "tamper_m", "tamper_force_n", "tamp_s", "collar_rad", "bayonet_engaged"]
-    + ["bayonet_locked", "button_m", "pumping", "pump_s", "shot_ml", "spilled_ml", "liquid_tilt_x", "liquid_tilt_y"]
+STATE_NAMES = (
+    *HAND_STATE_NAMES,
+    *vector_names("portafilter", "_m"),
+    *vector_names("portafilter_handle_axis", ""),
+    *vector_names("portafilter_up", ""),
+    *vector_names("cup", "_m"),
+    *vector_names("cup_up", ""),
+    *vector_names("handle_in_right_hand", "_m"),
+    *vector_names("cup_in_left_hand", "_m"),
+    *vector_names("knob_to_left_grasp", "_m"),
+    *vector_names("button_to_right_grasp", "_m"),
+    *vector_names("near_handle_in_right_hand", ""),
+    *vector_names("near_cup_in_left_hand", ""),
+    *vector_names("near_portafilter_to_chute", ""),
+    *vector_names("near_portafilter_to_pedestal", ""),
+    *vector_names("near_portafilter_to_seat", ""),
+    *vector_names("near_cup_to_spout", ""),
+    "near_cup_to_mat_x",
+    "near_cup_to_mat_y",
+    "mat_x_m",
+    "mat_y_m",
+    "cup_radius_m",
+    "dose_g",
+    "spilled_g",
+    "grinding",
+    "tamper_m",
+    "tamper_force_n",
+    "tamp_s",
+    "collar_rad",
+    "bayonet_engaged",
+    "bayonet_locked",
+    "button_m",
+    "pumping",
+    "pump_s",
+    "shot_ml",
+    "spilled_ml",
+    "liquid_tilt_x",
+    "liquid_tilt_y",
 )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.task import BoxAssemblyTask
+from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
 
 KINDS = ("sheet_shifted", "label_shifted", "box_put_back", "arms_moved")
 
@@ -42,7 +43,7 @@ def push_arms(task: BoxAssemblyTask, i: int, rng: np.random.Generator) -> None:
     for k in range(1, 26):
         targets = start.copy()
         targets[:, joints] += push * k / 25
-        task.apply(ids, np.clip(targets, task.action_low, task.action_high))
+        task.apply(ids, np.clip(targets, ACTION_LOW, ACTION_HIGH))
         task.simulation.step(ids)
         task.advance(ids)
 
