@@ -1,7 +1,5 @@
 """Filtered behaviour cloning: imitate whatever was part of a success, and every correction."""
 
-from pathlib import Path
-
 import numpy as np
 
 from recap_bench.data.episode import ACTOR_CORRECTION
@@ -17,10 +15,6 @@ class FilteredBehaviourCloning:
     uses_corrections = True
     iterates = True
 
-    def pretrain(self, context: FitContext) -> Path:
-        """Fit V_pre and pi_pre on demonstrations, as RECAP does; only pi_pre is used."""
-        return Fitting(context).pretrain()
-
     def fit(self, context: FitContext) -> FitResult:
         """Fit pi_0 on demonstrations (SFT), and pi_k from pi_pre on the steps of successes and on corrections."""
         fitting = Fitting(context)
@@ -29,4 +23,4 @@ class FilteredBehaviourCloning:
         steps = context.steps
         chosen = steps.success[steps.episode] | (steps.actor == ACTOR_CORRECTION)
         indicator = np.full(steps.num_steps, NONE, np.int64)
-        return fitting.policy(indicator, chosen, ("none",), guidance=1.0)
+        return fitting.policy(indicator, chosen.astype(float), ("none",), guidance=1.0)

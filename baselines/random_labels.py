@@ -1,11 +1,10 @@
 """The control for RECAP: its data, its positive share, its training, but labels that carry no information."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from recap_bench.learning.stages import Fitting, conditions_of
+from recap_bench.learning.stages import Fitting
 from recap_bench.method import FitContext, FitResult
 from recap_bench.seeding import stream
 
@@ -17,10 +16,6 @@ class RandomLabels:
     uses_corrections = True
     iterates = True
 
-    def pretrain(self, context: FitContext) -> Path:
-        """Fit V_pre and pi_pre on demonstrations, as RECAP does."""
-        return Fitting(context).pretrain()
-
     def fit(self, context: FitContext) -> FitResult:
         """Fit pi_0 on demonstrations (SFT), and pi_k on everything with shuffled labels."""
         fitting = Fitting(context)
@@ -31,8 +26,4 @@ class RandomLabels:
         free = np.flatnonzero(~labels.forced)
         shuffled = labels.indicator.copy()
         shuffled[free] = stream(context.seed, "random labels", context.iteration).permutation(labels.indicator[free])
-        everything = np.ones(context.steps.num_steps, bool)
-        config = context.config.policy
-        conditions = conditions_of(config.indicator_dropout)
-        replaced = replace(relabelling, labels=replace(labels, indicator=shuffled))
-        return fitting.policy(shuffled.astype(np.int64), everything, conditions, config.guidance, replaced)
+        return fitting.conditioned(replace(relabelling, labels=replace(labels, indicator=shuffled)))

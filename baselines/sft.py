@@ -1,7 +1,5 @@
 """SFT: imitation of the demonstrations and nothing else; RECAP's iteration 0."""
 
-from pathlib import Path
-
 from recap_bench.errors import ConfigurationError
 from recap_bench.learning.stages import Fitting
 from recap_bench.method import FitContext, FitResult
@@ -13,10 +11,6 @@ class SupervisedFineTuning:
     name = "sft"
     uses_corrections = False
     iterates = False
-
-    def pretrain(self, context: FitContext) -> Path:
-        """Fit V_pre and pi_pre on demonstrations, as RECAP does."""
-        return Fitting(context).pretrain()
 
     def fit(self, context: FitContext) -> FitResult:
         """Fit pi_0; there is no later iteration."""

@@ -29,6 +29,8 @@ class TaskSpec:
     """Name without prefix, e.g. 'Espresso-v0'; the id is 'recap_bench/' + name."""
     instruction: str
     """The task as the operator would say it."""
+    paraphrases: tuple[str, ...]
+    """Other ways to say it."""
     stages: tuple[str, ...]
     """Scored stages, in order."""
     failure_modes: tuple[str, ...]
@@ -43,6 +45,11 @@ class TaskSpec:
     """The paper's proficient cycle time [s]; limit/proficient is the ratio kept here."""
     state_names: tuple[str, ...]
     """Name of each entry of `environment_state`, D of them, units included."""
+
+    @property
+    def phrasings(self) -> tuple[str, ...]:
+        """The instruction, then its paraphrases."""
+        return (self.instruction, *self.paraphrases)
 
     @property
     def id(self) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from recap_bench.envs.catalog import normalise_task_name
 from recap_bench.envs.operators import profile
 from recap_bench.errors import ConfigurationError, UnknownNameError
-from recap_bench.learning.config import QUICK, STANDARD, LearningConfig
+from recap_bench.learning.config import LARGE, QUICK, STANDARD, LabelConfig, LearningConfig
 from recap_bench.loop.intervention import GateConfig
 from recap_bench.method import METHODS
+from recap_bench.protocol import protocol
 
-NOT_COMPARED = ("out", "threads")
+NOT_COMPARED = ("out", "threads", "cache")
 """Fields that may change when a run is resumed: they do not change its results."""
 
 PROFILE_MIX: Mapping[str, float] = {"skilled": 0.3, "average": 0.3, "hurried": 0.2, "novice": 0.2}
@@ -33,6 +34,12 @@ class RunConfig:
     """Name of the preset that this config started from."""
     out: Path = Path("runs/quick")
     """Run folder; an unfinished run in it is resumed."""
+    cache: Path = Path("runs/pretrained")
+    """Folder of pre-trained networks and their demonstrations, which runs with the same recipe share."""
+    pretrained: Path | None = None
+    """Use this finished pre-training, whatever its recipe; None looks in the cache and pre-trains if needed."""
+    pretraining_tasks: tuple[str, ...] | None = None
+    """Tasks whose demonstrations are pre-trained on, those of the run among them; None for those of the run."""
     num_envs: int = 32
     """Simulations stepped together."""
     threads: int = 0
@@ -42,13 +49,13 @@ class RunConfig:
     randomization: str = "standard"
     """How far start states vary: 'none', 'standard' or 'wide'."""
     demonstrations: int = 40
-    """Demonstrated episodes per seed."""
+    """Demonstrated episodes per task: pre-trained on, and the first data of each task's specialist."""
     iterations: int = 1
     """K, the number of rounds of collecting and fitting after the fit on demonstrations."""
-    rollouts_per_iteration: int = 40
-    """Episodes that the policy collects per round, autonomous and corrected ones together."""
-    corrected_share: float = 0.3
-    """Share of them that an operator watches, for the methods that use corrections, in [0, 1]."""
+    rollouts_per_iteration: int | None = 40
+    """Episodes that the policy collects per round, autonomous and corrected ones together; None for the paper's."""
+    corrected_share: float | None = None
+    """Share of them that an operator watches, for methods that use corrections, in [0, 1]; None for the paper's."""
     correction_budget_s: float | None = None
     """Correction time per round [s]; None for no limit."""
     evaluation_episodes: int = 40
@@ -67,23 +74,40 @@ class RunConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", tuple(normalise_task_name(task) for task in self.tasks))
         object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "cache", Path(self.cache))
+        if self.pretraining_tasks is not None:
+            names = tuple(normalise_task_name(task) for task in self.pretraining_tasks)
+            object.__setattr__(self, "pretraining_tasks", names)
         for method in self.methods:
             if method not in METHODS:
                 raise UnknownNameError("method", method, list(METHODS))
         for name in (*self.profile_mix, self.gate.profile):
             profile(name)
-        wrong = [*self._wrong_lists(), *self._wrong_numbers()]
+        wrong = [*self._wrong_lists(), *self._wrong_numbers(), *self._without_effect()]
         if wrong:
             raise ConfigurationError(f"Run configuration cannot be used: {'; '.join(wrong)}.")
 
     @property
-    def corrected_per_iteration(self) -> int:
-        """Number of a round's episodes that an operator watches."""
-        return round(self.corrected_share * self.rollouts_per_iteration)
+    def demonstrated_tasks(self) -> tuple[str, ...]:
+        """Tasks that are pre-trained on."""
+        return self.tasks if self.pretraining_tasks is None else self.pretraining_tasks
+
+    def rollouts(self, task: str) -> int:
+        """Return the number of episodes that a policy collects per round on `task`."""
+        paper = protocol(task)
+        return (
+            paper.autonomous + paper.corrected if self.rollouts_per_iteration is None else self.rollouts_per_iteration
+        )
+
+    def watched(self, task: str) -> int:
+        """Return how many of them an operator watches."""
+        share = protocol(task).corrected_share if self.corrected_share is None else self.corrected_share
+        return round(share * self.rollouts(task))
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain types, for JSON."""
-        return {**asdict(self), "out": str(self.out)}
+        paths = {"out": str(self.out), "cache": str(self.cache)}
+        return {**asdict(self), **paths, "pretrained": str(self.pretrained) if self.pretrained else None}
 
     def _wrong_lists(self) -> list[str]:
         wrong = []
@@ -91,6 +115,9 @@ class RunConfig:
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
                 wrong.append(f"{name}={values} (must not be empty or repeat a name)")
+        missing = sorted(set(self.tasks) - set(self.demonstrated_tasks))
+        if missing:
+            wrong.append(f"pretraining_tasks={self.pretraining_tasks} (lacks {', '.join(missing)}, which is run)")
         if not self.profile_mix or any(not weight > 0 for weight in self.profile_mix.values()):
             wrong.append(f"profile_mix={dict(self.profile_mix)} (needs weights > 0)")
         return wrong
@@ -100,17 +127,28 @@ class RunConfig:
             f"{name}={getattr(self, name)} (must be >= {least})"
             for least, names in (
                 (1, ("num_envs", "demonstrations", "evaluation_episodes", "shard_episodes")),
-                (0, ("threads", "iterations", "rollouts_per_iteration", "check_episodes")),
+                (1, ("rollouts_per_iteration",) if self.rollouts_per_iteration is not None and self.iterations else ()),
+                (0, ("threads", "iterations", "check_episodes")),
             )
             for name in names
             if getattr(self, name) < least
         ]
-        if self.iterations > 0 and self.rollouts_per_iteration == 0:
-            wrong.append("rollouts_per_iteration=0 (must be >= 1 if there are iterations)")
-        if not 0 <= self.corrected_share <= 1:
+        if self.corrected_share is not None and not 0 <= self.corrected_share <= 1:
             wrong.append(f"corrected_share={self.corrected_share} (must be in [0, 1])")
         if self.correction_budget_s is not None and not self.correction_budget_s >= 0:
             wrong.append(f"correction_budget_s={self.correction_budget_s} (must be >= 0 or None)")
+        return wrong
+
+    def _without_effect(self) -> list[str]:
+        """Return the options that this run would accept and ignore."""
+        wrong, labels = [], self.learning.labels
+        if self.iterations == 0 and self.learning.start != LearningConfig().start:
+            wrong.append(f"learning.start={self.learning.start} (has no effect without iterations)")
+        watched = any(self.watched(task) for task in self.tasks)
+        if labels.before_rescue != LabelConfig().before_rescue and not (watched and self.iterations):
+            wrong.append(f"learning.labels.before_rescue={labels.before_rescue} (has no effect without corrections)")
+        if self.correction_budget_s is not None and not watched:
+            wrong.append(f"correction_budget_s={self.correction_budget_s} (has no effect without corrections)")
         return wrong
 
 
@@ -122,10 +160,20 @@ PRESETS: dict[str, RunConfig] = {
         demonstrations=100,
         iterations=2,
         rollouts_per_iteration=300,
-        corrected_share=1 / 3,
         evaluation_episodes=300,
         check_episodes=24,
         learning=STANDARD,
+    ),
+    "paper": RunConfig(
+        preset="paper",
+        out=Path("runs/paper"),
+        num_envs=128,
+        demonstrations=1000,
+        iterations=2,
+        rollouts_per_iteration=None,
+        evaluation_episodes=300,
+        check_episodes=50,
+        learning=LARGE,
     ),
 }
 """Name -> run config; variants by `make_config`."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from recap_bench.data.steps import StepData
 from recap_bench.errors import UnknownNameError
 from recap_bench.learning.config import LearningConfig
+from recap_bench.learning.tasks import TaskFacts
 
 METHODS: dict[str, str] = {
     "recap": "recap_bench.learning.recap:Recap",
@@ -28,13 +29,11 @@ class FitContext:
     """Everything that one fit of a method may use."""
 
     steps: StepData
-    """All episodes so far, demonstrations first; for `pretrain` the demonstrations only."""
+    """All episodes so far, demonstrations first; in pre-training the demonstrations of all tasks."""
     iteration: int
     """0 for the fit on demonstrations (SFT), k >= 1 after the k-th collection."""
-    horizon: Mapping[str, int]
-    """Task name -> time limit in control steps."""
-    instructions: Mapping[str, str]
-    """Task name -> instruction."""
+    tasks: Mapping[str, TaskFacts]
+    """Task name -> what learning knows of it; one task, or several in pre-training."""
     seed: int
     """Training seed; every stream of the fit is derived from it."""
     folder: Path
@@ -42,7 +41,9 @@ class FitContext:
     config: LearningConfig
     """Sizes, schedules and the options of the method."""
     pretrained: Path | None = None
-    """What `pretrain` returned; None only while pre-training."""
+    """Folder of V_pre and pi_pre; None only while pre-training."""
+    previous: Path | None = None
+    """Folder of the method's fit of the iteration before; None in iteration 0 and in pre-training."""
     device: str = "cpu"
     """Torch device."""
     threads: int = 0
@@ -66,7 +67,7 @@ class FitResult:
 
 
 class Method(Protocol):
-    """One way to learn from the store; methods share everything but `fit`."""
+    """One way to learn from the store; methods share everything but `fit`, pre-training included."""
 
     name: str
     """Key in METHODS."""
@@ -74,9 +75,6 @@ class Method(Protocol):
     """Whether its collection runs with the intervention gate."""
     iterates: bool
     """False if it ends with iteration 0."""
-
-    def pretrain(self, context: FitContext) -> Path:
-        """Fit the networks that every later fit starts from; return their folder."""
 
     def fit(self, context: FitContext) -> FitResult:
         """Fit the policy of `context.iteration`."""

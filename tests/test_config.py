@@ -5,10 +5,11 @@ import pytest
 
 from recap_bench.config import PRESETS, RunConfig, make_config
 from recap_bench.errors import ConfigurationError, UnknownNameError
+from recap_bench.learning.config import LabelConfig, LearningConfig
 
 
 def test_presets_are_valid_and_json():
-    assert set(PRESETS) == {"quick", "standard"}
+    assert set(PRESETS) == {"quick", "standard", "paper"}
     for name, config in PRESETS.items():
         assert config.preset == name
         assert json.loads(json.dumps(config.to_dict()))["out"] == f"runs/{name}"
@@ -17,7 +18,7 @@ def test_presets_are_valid_and_json():
 def test_the_standard_preset_is_the_experiment_of_the_paper():
     config = PRESETS["standard"]
     assert (config.demonstrations, config.iterations, config.evaluation_episodes) == (100, 2, 300)
-    assert (config.rollouts_per_iteration, config.corrected_per_iteration) == (300, 100)
+    assert (config.rollouts("Espresso-v0"), config.watched("Espresso-v0")) == (300, 153)
 
 
 def test_task_names_lose_their_prefix():
@@ -55,5 +56,29 @@ def test_unusable_numbers_are_named(changes, message):
 
 
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UnknownNameError, match=r"Unknown preset 'fast'. Known: quick, standard"):
+    with pytest.raises(UnknownNameError, match=r"Unknown preset 'fast'. Known: quick, standard, paper"):
         make_config("fast")
+
+
+def test_the_papers_numbers_of_episodes_differ_between_tasks():
+    config = PRESETS["paper"]
+    assert (config.rollouts("BoxAssembly-v0"), config.watched("BoxAssembly-v0")) == (960, 360)
+    assert (config.rollouts("LaundryTshirtsShorts-v0"), config.watched("LaundryTshirtsShorts-v0")) == (300, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning": LearningConfig(labels=LabelConfig(before_rescue="failure")), "corrected_share": 0.0},
+        {"learning": LearningConfig(start="previous"), "iterations": 0},
+        {"correction_budget_s": 60.0, "corrected_share": 0.0},
+    ],
+)
+def test_an_option_without_effect_is_refused(changes):
+    with pytest.raises(ConfigurationError, match="has no effect without"):
+        RunConfig(**changes)
+
+
+def test_the_tasks_of_a_run_have_to_be_pretrained_on():
+    with pytest.raises(ConfigurationError, match="lacks Espresso-v0, which is run"):
+        RunConfig(pretraining_tasks=("BoxAssembly-v0",))

@@ -23,6 +23,7 @@ EDGE = 0.95
 SPEC = TaskSpec(
     name="Espresso-v0",  # a name that the catalogue knows, so that configs validate
     instruction="Touch the target and come back.",
+    paraphrases=("go there and return",),
     stages=("touch", "return"),
     failure_modes=("none", "fell", "time_out", "diverged"),
     proficient_time_s=0.8,

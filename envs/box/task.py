@@ -33,6 +33,12 @@ class BoxAssemblyTask(Task):
     spec = TaskSpec(
         name="BoxAssembly-v0",
         instruction="build a box from a flat sheet, label it and put it into the crate",
+        paraphrases=(
+            "fold a cardboard box, stick a label on it and place it in the crate",
+            "assemble a box from the stack of sheets and pack it away labelled",
+            "take a flat sheet, make a box out of it and put the labelled box with the others",
+            "please fold, label and stow a box",
+        ),
         stages=verdict.STAGES,
         failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
         proficient_time_s=PROFICIENT_TIME_S,

@@ -30,6 +30,12 @@ class EspressoTask(Task):
     spec = TaskSpec(
         name="Espresso-v0",
         instruction="make a double espresso and serve it",
+        paraphrases=(
+            "prepare a double shot of espresso",
+            "brew an espresso, then hand out the cup",
+            "please make me a coffee with the espresso machine",
+            "grind, tamp and pull a double espresso",
+        ),
         stages=verdict.STAGES,
         failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
         proficient_time_s=PROFICIENT_TIME_S,

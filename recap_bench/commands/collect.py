@@ -66,6 +66,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _controllers(args: argparse.Namespace) -> "Controllers":
     from recap_bench.config import PROFILE_MIX
+    from recap_bench.envs.catalog import normalise_task_name
     from recap_bench.envs.operators import profile
     from recap_bench.errors import ConfigurationError
     from recap_bench.learning import load_policy
@@ -76,7 +77,7 @@ def _controllers(args: argparse.Namespace) -> "Controllers":
         if args.corrections:
             raise ConfigurationError("--corrections needs a policy to correct; --policy is oracle.")
         return Controllers(profiles=PROFILE_MIX if args.profile == "mix" else {profile(args.profile).name: 1.0})
-    policy = load_policy(args.policy)
+    policy = load_policy(args.policy, task=normalise_task_name(args.task))
     if not args.corrections:
         return Controllers(policy)
     gate = GateConfig() if args.profile == "mix" else GateConfig(profile=profile(args.profile).name)

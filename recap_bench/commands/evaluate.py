@@ -83,7 +83,7 @@ def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers
         return Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH))
     if args.policy == "shuffled":
         return Controllers(_shuffled(env))
-    return Controllers(load_policy(args.policy, condition=args.condition, guidance=args.guidance))
+    return Controllers(load_policy(args.policy, args.condition, args.guidance, task=env.spec_of_task.name))
 
 
 def _shuffled(env: "TaskVectorEnv") -> "Policy":

@@ -30,7 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tasks(parser, default="Espresso-v0")
     parser.add_argument("--methods", nargs="+", default=["recap"], metavar="NAME", help="methods, or 'all'")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="S", help="training seeds")
-    parser.add_argument("--preset", default="quick", help="quick (minutes) or standard (a real experiment)")
+    parser.add_argument("--preset", default="quick", help="quick (minutes), standard (hours) or paper (for a GPU)")
+    parser.add_argument(
+        "--pretraining-tasks",
+        nargs="+",
+        default=None,
+        metavar="ID",
+        help="tasks to pre-train on; else those of the run",
+    )
+    parser.add_argument("--pretrained", type=Path, default=None, help="use this finished pre-training of the cache")
+    parser.add_argument("--cache", type=Path, default=None, help="folder of pre-trainings; by default runs/pretrained")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="options of RunConfig, e.g. learning.labels.look_ahead=25",
+    )
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; by default runs/PRESET")
     add_threads(parser)
     add_device(parser)
@@ -65,11 +81,14 @@ def execute(args: argparse.Namespace) -> int:
 def _config(args: argparse.Namespace) -> "RunConfig":
     from recap_bench.config import make_config
     from recap_bench.method import METHODS
+    from recap_bench.overrides import override
 
     given = {field: getattr(args, option) for option, (field, _) in OVERRIDES.items()}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    changes |= {"out": args.out} if args.out else {}
-    return make_config(
+    changes |= {name: getattr(args, name) for name in ("out", "cache", "pretrained") if getattr(args, name)}
+    if args.pretraining_tasks:
+        changes["pretraining_tasks"] = tuple(all_tasks(args.pretraining_tasks))
+    config = make_config(
         args.preset,
         tasks=tuple(all_tasks(args.tasks)),
         methods=tuple(METHODS) if "all" in args.methods else tuple(args.methods),
@@ -78,6 +97,7 @@ def _config(args: argparse.Namespace) -> "RunConfig":
         device=args.device,
         **changes,
     )
+    return override(config, args.set)
 
 
 def _print_plan(config: "RunConfig") -> None:

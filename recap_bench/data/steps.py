@@ -1,7 +1,7 @@
 """Control steps of many episodes as flat arrays: what the learning code reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class StepData:
     """Task name, (E,) str."""
     seed: np.ndarray
     """Environment seed that reproduces the start state, (E,) int64."""
+    state_names: tuple[str, ...]
+    """Name of each column of `environment_state`, D of them; a column that a task does not have is NaN."""
 
     @property
     def num_steps(self) -> int:
@@ -87,7 +89,7 @@ class StepData:
             columns[name] = None if values is None else values[rows]
         columns.update({name: getattr(self, name)[chosen] for name in EPISODE_FIELDS})
         columns.update(episode=episode, t=t, start=start)
-        return StepData(**columns)  # type: ignore[arg-type]
+        return StepData(**columns, state_names=self.state_names)  # type: ignore[arg-type]
 
 
 def starts_of(length: np.ndarray) -> np.ndarray:
@@ -96,21 +98,39 @@ def starts_of(length: np.ndarray) -> np.ndarray:
 
 
 def concatenate(parts: Sequence[StepData]) -> StepData:
-    """Return the episodes of all `parts` in order; proposals only if every part has them."""
+    """Return the episodes of all `parts` in order; proposals only if every part has them.
+
+    Parts of several tasks get the union of their state names, in the order of first appearance.
+    """
     if len(parts) == 1:
         return parts[0]
+    names = tuple(dict.fromkeys(name for part in parts for name in part.state_names))
     columns: dict[str, np.ndarray | None] = {}
-    for field in fields(StepData):
-        values = [getattr(part, field.name) for part in parts]
-        columns[field.name] = None if any(value is None for value in values) else np.concatenate(values)
+    for field in (*STEP_FIELDS, *EPISODE_FIELDS):
+        values = [getattr(part, field) for part in parts]
+        if field == "environment_state":
+            values = [named_columns(part, names) for part in parts]
+        columns[field] = None if any(value is None for value in values) else np.concatenate(values)
     length = np.concatenate([part.length for part in parts])
     columns["start"] = starts_of(length)
     columns["episode"] = np.repeat(np.arange(len(length)), length)
-    return StepData(**columns)  # type: ignore[arg-type]
+    return StepData(**columns, state_names=names)  # type: ignore[arg-type]
 
 
-def from_episodes(episodes: Sequence[Episode]) -> StepData:
-    """Return the steps of `episodes` (at least one), proposals included."""
+def named_columns(steps: StepData, names: Sequence[str]) -> np.ndarray:
+    """Return the columns `names` of the environment state, (M, len(names)) float32; NaN where `steps` lacks one."""
+    if tuple(names) == steps.state_names:
+        return steps.environment_state
+    columns = np.full((steps.num_steps, len(names)), np.nan, np.float32)
+    place = {name: column for column, name in enumerate(steps.state_names)}
+    for column, name in enumerate(names):
+        if name in place:
+            columns[:, column] = steps.environment_state[:, place[name]]
+    return columns
+
+
+def from_episodes(episodes: Sequence[Episode], state_names: Sequence[str]) -> StepData:
+    """Return the steps of `episodes` (at least one) whose environment states have `state_names`, with proposals."""
     length = np.array([episode.length for episode in episodes], np.int64)
     start = starts_of(length)
     index = np.repeat(np.arange(len(episodes)), length)
@@ -124,4 +144,5 @@ def from_episodes(episodes: Sequence[Episode]) -> StepData:
             for name in ("success", "truncated", "failure_mode", "iteration", "source", "task", "seed")
         }
     )
-    return StepData(**columns, episode=index, t=np.arange(len(index)) - start[index], start=start, length=length)
+    t = np.arange(len(index)) - start[index]
+    return StepData(**columns, episode=index, t=t, start=start, length=length, state_names=tuple(state_names))

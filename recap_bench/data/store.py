@@ -83,9 +83,27 @@ class Store:
         write_shard(temporary, episodes)
         return temporary.rename(folder / f"{number:04d}")
 
+    def link(self, source: "Store", group: str) -> None:
+        """Take over the shards of `group` of the store `source`, as hard links where the disk allows it.
+
+        Nothing happens if this store has the group. Raises DataError if the two stores hold different things.
+        """
+        if group in self.groups():
+            return
+        if source.header != self.header:
+            raise DataError(f"Store {self.path} holds episodes of {self.header}, {source.path} of {source.header}.")
+        temporary = self.path / f".tmp-{group}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        for shard in _shards(source.path / group):
+            (temporary / shard.name).mkdir(parents=True)
+            for file in shard.iterdir():
+                _link_or_copy(file, temporary / shard.name / file.name)
+        temporary.rename(self.path / group)
+
     def groups(self) -> list[str]:
         """Return the names of the groups that have shards, sorted."""
-        return sorted(folder.name for folder in self.path.iterdir() if folder.is_dir() and _shards(folder))
+        folders = (folder for folder in self.path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+        return sorted(folder.name for folder in folders if _shards(folder))
 
     def seeds(self, group: str) -> set[int]:
         """Return the environment seeds of the episodes that `group` holds; empty if there is no such group."""
@@ -100,7 +118,7 @@ class Store:
         names = (*LOADED_ARRAYS, "proposals") if proposals else LOADED_ARRAYS
         parts = []
         for group in self.groups() if groups is None else groups:
-            shards = [_steps_of(*read_shard(shard, names)) for shard in _shards(self.path / group)]
+            shards = [self._steps_of(*read_shard(shard, names)) for shard in _shards(self.path / group)]
             if not shards:
                 raise DataError(f"Store {self.path} has no group {group!r}. Known: {', '.join(self.groups())}.")
             steps = concatenate(shards)
@@ -129,6 +147,16 @@ class Store:
                     versions.update(table[f"version_{name}"].tolist())
         return found
 
+    def _steps_of(self, table: Table, arrays: dict[str, np.ndarray]) -> StepData:
+        length = table["length"].astype(np.int64)
+        episode = np.repeat(np.arange(len(length)), length)
+        start = starts_of(length)
+        columns: dict[str, Any] = {name: table[name] for name in ("success", "truncated", "iteration", "seed")}
+        columns.update({name: table[name].astype(str) for name in ("failure_mode", "source", "task")})
+        columns.update({"proposals": None, **arrays})
+        columns.update(episode=episode, t=np.arange(len(episode)) - start[episode], start=start, length=length)
+        return StepData(**columns, state_names=self.header.state_names)
+
     def _check(self, episode: Episode) -> None:
         received = (episode.task, len(episode.stage_times_s), episode.environment_state.shape[1])
         expected = (self.header.task, len(self.header.stages), len(self.header.state_names))
@@ -143,6 +171,14 @@ def write_text_atomically(file: Path, text: str) -> None:
     temporary = file.with_name(f".tmp-{file.name}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, file)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Link `target` to `source`; copy where they lie on different disks."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _read_header(file: Path) -> StoreHeader:
@@ -163,13 +199,3 @@ def _shards(folder: Path) -> list[Path]:
 
 def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _steps_of(table: Table, arrays: dict[str, np.ndarray]) -> StepData:
-    length = table["length"].astype(np.int64)
-    episode = np.repeat(np.arange(len(length)), length)
-    start = starts_of(length)
-    columns: dict[str, np.ndarray] = {name: table[name] for name in ("success", "truncated", "iteration", "seed")}
-    columns.update({name: table[name].astype(str) for name in ("failure_mode", "source", "task")})
-    t = np.arange(len(episode)) - start[episode]
-    return StepData(**{"proposals": None, **arrays}, **columns, episode=episode, t=t, start=start, length=length)  # type: ignore[arg-type]

@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from recap_bench.learning.chunk_policy import FlowPolicy
 
 
-def load_policy(path: str | Path, condition: str | None = None, guidance: float | None = None) -> "FlowPolicy":
+def load_policy(
+    path: str | Path, condition: str | None = None, guidance: float | None = None, task: str | None = None
+) -> "FlowPolicy":
     """Open the policy checkpoint folder `path`.
 
-    `condition` is 'positive' (default), 'negative' or 'none'; `guidance` defaults to the one saved with the
-    checkpoint for 'positive', and to 1 otherwise. Raises DataError for a missing or damaged checkpoint,
-    ConfigurationError for a combination that the checkpoint was not trained for.
+    `task` says on which of its tasks a pre-trained policy is to run; a specialist has one only. `condition` is
+    'positive' (default), 'negative' or 'none'; `guidance` defaults to the one saved with the checkpoint for
+    'positive', and to 1 otherwise. Raises DataError for a missing or damaged checkpoint, ConfigurationError for a
+    combination that the checkpoint was not trained for.
     """
-    from recap_bench.learning.chunk_policy import FlowPolicy
+    from recap_bench.learning.chunk_policy import FlowPolicy, Use
 
-    return FlowPolicy.load(Path(path), condition=condition, guidance=guidance)
+    return FlowPolicy.load(Path(path), Use(task, condition, guidance))

@@ -13,6 +13,23 @@ from recap_bench.learning.config import PolicyConfig, check_guidance
 from recap_bench.learning.flow import sample
 from recap_bench.learning.networks import INDICATORS, FlowNetwork
 from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.tasks import Repertoire
+from recap_bench.learning.text import Tokenizer
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a checkpoint is run."""
+
+    task: str | None = None
+    """Task whose observations it gets; None if it was trained on one only."""
+    condition: str | None = None
+    """'positive', 'negative' or 'none'; None for the first one that it was trained with."""
+    guidance: float | None = None
+    """Guidance; None for the checkpoint's own with 'positive', and 1 otherwise."""
+
+
+DEFAULT_USE = Use()
 
 
 @dataclass(frozen=True)
@@ -21,8 +38,8 @@ class PolicySpec:
 
     config: PolicyConfig
     """Sizes, and the guidance and drop-out that it was trained for."""
-    instructions: tuple[str, ...]
-    """Instructions that it was trained on, in the order of the embedding."""
+    repertoire: Repertoire
+    """Tasks that it was trained on, its inputs and its words."""
     conditions: tuple[str, ...]
     """Indicators that it was trained with, a subset of INDICATORS; the first one is the default."""
 
@@ -35,37 +52,40 @@ class PolicySpec:
 
 
 class FlowPolicy:
-    """A flow-matching chunk policy, conditioned on an indicator."""
+    """A flow-matching chunk policy, conditioned on an instruction and an indicator, on one of its tasks."""
 
     def __init__(
         self,
         network: FlowNetwork,
         statistics: Statistics,
         spec: PolicySpec,
-        condition: str | None = None,
-        guidance: float | None = None,
+        use: Use = DEFAULT_USE,
     ) -> None:
         self.network, self.statistics, self.spec = network.eval(), statistics, spec
         self.execute_steps = spec.config.execute
-        self.condition = spec.conditions[0] if condition is None else condition
-        self.guidance = _guidance(spec, self.condition, guidance)
+        self.condition = spec.conditions[0] if use.condition is None else use.condition
+        self.guidance = _guidance(spec, self.condition, use.guidance)
+        self._tokenizer = Tokenizer(spec.repertoire.vocabulary)
+        fields = spec.repertoire.fields
+        self._columns = [fields.index(name) for name in _state_names(spec.repertoire, use.task)]
 
     @classmethod
-    def load(cls, folder: Path, condition: str | None = None, guidance: float | None = None) -> "FlowPolicy":
+    def load(cls, folder: Path, use: Use = DEFAULT_USE) -> "FlowPolicy":
         """Open a checkpoint folder; see `recap_bench.learning.load_policy`."""
         tensors, values = load_checkpoint(folder, "policy")
-        spec = PolicySpec(PolicyConfig(**values["policy"]), tuple(values["instructions"]), tuple(values["conditions"]))
+        repertoire = Repertoire.from_dict(values["repertoire"])
+        spec = PolicySpec(PolicyConfig(**values["policy"]), repertoire, tuple(values["conditions"]))
         statistics = Statistics.from_tensors(tensors)
         network = build_flow_network(spec, statistics)
         network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
-        return cls(network, statistics, spec, condition, guidance)
+        return cls(network, statistics, spec, use)
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint folder: weights, statistics, configuration and guidance."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         config = {
             "policy": asdict(self.spec.config),
-            "instructions": self.spec.instructions,
+            "repertoire": self.spec.repertoire.to_dict(),
             "conditions": self.spec.conditions,
         }
         save_checkpoint(folder, "policy", {**tensors, **self.statistics.tensors()}, config)
@@ -78,24 +98,20 @@ class FlowPolicy:
     ) -> np.ndarray:
         """Return absolute joint targets (B, H, A) float32 for `agent_pos` (B, A) and `environment_state` (B, D)."""
         positions = np.asarray(observation["agent_pos"], np.float32)
-        raw = torch.from_numpy(np.concatenate([positions, observation["environment_state"]], axis=1, dtype=np.float32))
+        state = np.full((len(positions), len(self.spec.repertoire.fields)), np.nan, np.float32)
+        state[:, self._columns] = observation["environment_state"]
+        raw = torch.from_numpy(np.concatenate([positions, state], axis=1))
         shape = tuple(self.statistics.chunk_mean.shape)
         noise = torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in rngs]))
         chunk = sample(
             self.network,
             self.statistics.observations(raw),
             noise,
-            (INDICATORS.index(self.condition), torch.tensor([self._index(text) for text in instructions])),
+            (INDICATORS.index(self.condition), self._tokenizer.encode(instructions)),
             self.guidance,
             self.spec.config.flow_steps,
         )
         return self.statistics.relative_targets(chunk).numpy() + positions[:, None]
-
-    def _index(self, instruction: str) -> int:
-        if instruction not in self.spec.instructions:
-            known = "; ".join(repr(text) for text in self.spec.instructions)
-            raise ConfigurationError(f"The policy was not trained on instruction {instruction!r}. Known: {known}.")
-        return self.spec.instructions.index(instruction)
 
 
 def build_flow_network(spec: PolicySpec, statistics: Statistics) -> FlowNetwork:
@@ -103,7 +119,18 @@ def build_flow_network(spec: PolicySpec, statistics: Statistics) -> FlowNetwork:
     steps, actions = statistics.chunk_mean.shape
     inputs = len(statistics.observation_mean)
     config = spec.config
-    return FlowNetwork(inputs, (steps, actions), len(spec.instructions), config.width, config.blocks)
+    return FlowNetwork(inputs, (steps, actions), len(spec.repertoire.vocabulary), config.width, config.blocks)
+
+
+def _state_names(repertoire: Repertoire, task: str | None) -> tuple[str, ...]:
+    """Return what an observation of `task` holds; ConfigurationError unless it is one of the policy's tasks."""
+    known = ", ".join(repertoire.tasks)
+    if task is None and len(repertoire.tasks) > 1:
+        raise ConfigurationError(f"The policy serves several tasks: {known}. Say which one it is to run on.")
+    name = next(iter(repertoire.tasks)) if task is None else task
+    if name not in repertoire.tasks:
+        raise ConfigurationError(f"The policy was not trained on {name!r}. Trained: {known}.")
+    return repertoire.tasks[name].state_names
 
 
 def _guidance(spec: PolicySpec, condition: str, guidance: float | None) -> float:

@@ -8,6 +8,15 @@ from recap_bench.errors import ConfigurationError
 PRECISIONS = ("auto", "float32", "bfloat16")
 """Precision of the matrix products in training; 'auto' takes bfloat16 where the hardware has it."""
 
+NEGATIVES = ("conditioned", "unconditional", "dropped")
+"""Frames of a negative indicator are learned as such (paper), without an indicator, or not at all."""
+
+BEFORE_RESCUE = ("as_is", "failure", "down_weighted")
+"""What precedes a rescue has the episode's return (paper), that of a failure, or less weight in the policy's fit."""
+
+STARTS = ("pretrained", "previous")
+"""Each iteration fits from the pre-trained networks (paper), or from those of the iteration before."""
+
 
 @dataclass(frozen=True)
 class ValueConfig:
@@ -63,18 +72,35 @@ class LabelConfig:
     """Failure penalty C_fail as a multiple of the task's horizon; 1 puts successes in [-0.5, 0]."""
     look_ahead: int = 50
     """N of the advantage in control steps (paper: 50, one second)."""
-    positive_fraction: float = 0.4
-    """Share of an iteration's autonomous rollout frames with a positive indicator (paper: 0.4)."""
+    positive_fraction: float | None = None
+    """Share of an iteration's autonomous rollout frames with a positive indicator; None for the task's own (paper:
+    0.4, and 0.1 for T-shirts and shorts)."""
     pretrain_positive_fraction: float = 0.3
     """The same among the demonstrations in pre-training (paper: 0.3)."""
     force_demonstrations: bool = False
     """Force demonstrations positive in iterations >= 1; the paper only forces corrections."""
+    negatives: str = "conditioned"
+    """What is done with frames of a negative indicator, one of NEGATIVES."""
+    before_rescue: str = "as_is"
+    """How the autonomous frames before an episode's first correction are labelled, one of BEFORE_RESCUE."""
+    rescue_weight: float = 0.25
+    """Weight of those frames in the policy's fit with before_rescue = 'down_weighted', in (0, 1)."""
 
     def __post_init__(self) -> None:
         _require(self.penalty_factor >= 0, "penalty_factor", self.penalty_factor, "not negative")
         _require(self.look_ahead >= 1, "look_ahead", self.look_ahead, "at least 1")
-        for name in ("positive_fraction", "pretrain_positive_fraction"):
-            _require(0 < getattr(self, name) < 1, name, getattr(self, name), "in (0, 1)")
+        for name in ("positive_fraction", "pretrain_positive_fraction", "rescue_weight"):
+            value = getattr(self, name)
+            _require((name == "positive_fraction" and value is None) or 0 < value < 1, name, value, "in (0, 1)")
+        _require(self.negatives in NEGATIVES, "negatives", self.negatives, f"one of {', '.join(NEGATIVES)}")
+        one_of = f"one of {', '.join(BEFORE_RESCUE)}"
+        _require(self.before_rescue in BEFORE_RESCUE, "before_rescue", self.before_rescue, one_of)
+        _require(
+            self.rescue_weight == 0.25 or self.before_rescue == "down_weighted",
+            "rescue_weight",
+            self.rescue_weight,
+            "left alone unless before_rescue is 'down_weighted': it has no effect",
+        )
 
 
 @dataclass(frozen=True)
@@ -133,6 +159,18 @@ class LearningConfig:
     """From values to the indicator."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     """The policy."""
+    start: str = "pretrained"
+    """What each iteration's fits start from, one of STARTS."""
+
+    def __post_init__(self) -> None:
+        _require(self.start in STARTS, "start", self.start, f"one of {', '.join(STARTS)}")
+
+    def pretraining(self) -> dict[str, Any]:
+        """Return what decides the pre-trained networks, and nothing else, as plain types."""
+        later = ("execute", "flow_steps", "guidance", "sft_steps", "fit_steps")
+        labels = {name: getattr(self.labels, name) for name in ("penalty_factor", "pretrain_positive_fraction")}
+        policy = {name: value for name, value in asdict(self.policy).items() if name not in later}
+        return {"value": asdict(self.value), "labels": labels, "policy": policy}
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain types, for JSON."""
@@ -143,7 +181,10 @@ class LearningConfig:
         """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
         try:
             return cls(
-                ValueConfig(**values["value"]), LabelConfig(**values["labels"]), PolicyConfig(**values["policy"])
+                ValueConfig(**values["value"]),
+                LabelConfig(**values["labels"]),
+                PolicyConfig(**values["policy"]),
+                values["start"],
             )
         except (KeyError, TypeError) as error:
             raise ConfigurationError(f"Not a learning config: {error}.") from error
@@ -165,6 +206,14 @@ def _require(condition: bool, name: str, received: object, right: str) -> None:
 
 STANDARD = LearningConfig()
 """A real experiment on two CPU cores: minutes per fit."""
+
+LARGE = LearningConfig(
+    value=ValueConfig(width=512, blocks=4, steps=4000, batch=2048),
+    policy=PolicyConfig(
+        width=1024, blocks=8, batch=1024, learning_rate=1e-3, pretrain_steps=100000, sft_steps=20000, fit_steps=30000
+    ),
+)
+"""For a GPU, with the paper's numbers of episodes; nobody has run it yet."""
 
 QUICK = LearningConfig(
     value=ValueConfig(width=128, steps=300, folds=3),

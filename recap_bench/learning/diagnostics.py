@@ -7,15 +7,17 @@ Keys of `label_report`:
   forced_share                      of all steps
   threshold                         task -> epsilon, in units of the normalised return
   bins_per_second                   task -> value bins per second of episode
-Keys of `value_report`:
-  held_out_log_likelihood, constant_log_likelihood [nat]
+Keys of `value_report`, over everything, and under by_task for each task:
+  held_out_log_likelihood, constant_log_likelihood [nat]; the constant is the histogram of the task's other episodes
   beats_constant                    whether the first is larger
   rank_correlation                  mean over episodes of the rank correlation of V with the return
   separation                        probability that a success has a higher mean V than a failure (0.5: blind);
                                     None without both
+  separation_ci95, rank_correlation_ci95   95 % bootstrap intervals over the held-out episodes, None if undefined
   fit_steps                         gradient steps kept by each member
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,9 @@ from recap_bench.learning.value_fit import ValueFit
 
 ENCODES_TASK = (0.05, 0.95)
 """A task whose positive share leaves this range tells the policy the task rather than the quality."""
+
+BOOTSTRAP = 500
+"""Resamples of the episodes for an interval."""
 
 
 def label_report(steps: StepData, labels: Labels, reference: np.ndarray) -> dict[str, Any]:
@@ -66,36 +71,61 @@ def share_warnings(steps: StepData, labels: Labels) -> list[str]:
 def value_report(steps: StepData, fit: ValueFit, returns: np.ndarray) -> dict[str, Any]:
     """Return how well the held-out values describe the returns (M,)."""
     held_out = fit.judged[steps.start]
+    by_task = {
+        task: _value_report(steps, fit, returns, held_out & (steps.task == task)) for task in np.unique(steps.task)
+    }
+    return {**_value_report(steps, fit, returns, held_out), "fit_steps": list(fit.steps), "by_task": by_task}
+
+
+def _value_report(steps: StepData, fit: ValueFit, returns: np.ndarray, episodes: np.ndarray) -> dict[str, Any]:
+    """Return the measures over `episodes` (E,) bool, all of them held out."""
+    rows = episodes[steps.episode]
+    chosen, values = steps.select(episodes), fit.values[rows]
+    fitted, constant = (float(x[rows].mean()) for x in (fit.log_likelihood, fit.constant_log_likelihood))
+    correlations = rank_correlations(chosen, values, returns[rows])
+    means = mean_values(chosen, values)
     return {
-        "held_out_log_likelihood": fit.log_likelihood,
-        "constant_log_likelihood": fit.constant_log_likelihood,
-        "beats_constant": bool(fit.log_likelihood > fit.constant_log_likelihood),
-        "rank_correlation": rank_correlation(steps.select(held_out), fit.values[fit.judged], returns[fit.judged]),
-        "separation": separation(steps.select(held_out), fit.values[fit.judged]),
-        "fit_steps": list(fit.steps),
+        "held_out_episodes": int(episodes.sum()),
+        "held_out_log_likelihood": fitted,
+        "constant_log_likelihood": constant,
+        "beats_constant": fitted > constant,
+        "rank_correlation": float(correlations.mean()) if len(correlations) else None,
+        "rank_correlation_ci95": _interval(len(correlations), lambda drawn: correlations[drawn].mean()),
+        "separation": separation(means, chosen.success),
+        "separation_ci95": _interval(len(means), lambda drawn: separation(means[drawn], chosen.success[drawn])),
     }
 
 
-def rank_correlation(steps: StepData, values: np.ndarray, returns: np.ndarray) -> float | None:
-    """Return the mean over episodes of Spearman's correlation of values (M,) and returns (M,); None if undefined."""
+def rank_correlations(steps: StepData, values: np.ndarray, returns: np.ndarray) -> np.ndarray:
+    """Return Spearman's correlation of values (M,) and returns (M,) within each episode that has one, (e,)."""
     correlations = []
     for start, length in zip(steps.start.tolist(), steps.length.tolist(), strict=True):
         v, r = (x[start : start + length] for x in (values, returns))
         if len(np.unique(v)) > 1 and len(np.unique(r)) > 1:
             correlations.append(np.corrcoef(_ranks(v), _ranks(r))[0, 1])
-    return float(np.mean(correlations)) if correlations else None
+    return np.array(correlations)
 
 
-def separation(steps: StepData, values: np.ndarray) -> float | None:
-    """Return the probability that a success has a higher mean value (M,) than a failure; None if undefined."""
-    if len(values) == 0:
-        return None
-    means = np.add.reduceat(values, steps.start) / steps.length
-    won, lost = means[steps.success], means[~steps.success]
+def mean_values(steps: StepData, values: np.ndarray) -> np.ndarray:
+    """Return the mean of values (M,) over each episode, (E,)."""
+    return np.add.reduceat(values, steps.start) / steps.length if len(values) else np.zeros(0)
+
+
+def separation(means: np.ndarray, success: np.ndarray) -> float | None:
+    """Return the probability that a success has a higher mean value (E,) than a failure; None if undefined."""
+    won, lost = means[success], means[~success]
     if len(won) == 0 or len(lost) == 0:
         return None
     gap = won[:, None] - lost[None, :]
     return float((gap > 0).mean() + 0.5 * (gap == 0).mean())
+
+
+def _interval(count: int, measure: Callable[[np.ndarray], float | None]) -> list[float] | None:
+    """Return the 95 % bootstrap interval of `measure`, a function of drawn indices into `count` episodes."""
+    draw = np.random.default_rng(0)
+    drawn = [measure(draw.integers(count, size=count)) for _ in range(BOOTSTRAP)] if count > 1 else []
+    found = [value for value in drawn if value is not None]
+    return [float(bound) for bound in np.percentile(found, [2.5, 97.5])] if found else None
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:

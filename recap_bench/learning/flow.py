@@ -28,7 +28,7 @@ def flow_loss(
     """Return the mean squared error of the velocity, a scalar.
 
     `chunk` is (targets (B, H, A) in network units, which steps count (B, H) bool); `condition` is (indicator
-    indices (B,), instruction indices (B,)).
+    indices (B,), instruction tokens (B, W)).
     """
     targets, counts = chunk
     noise = torch.randn(targets.shape, generator=draw, device=targets.device)
@@ -50,7 +50,7 @@ def sample(
 ) -> torch.Tensor:
     """Integrate noise (B, H, A) to chunks (B, H, A) in `steps` Euler steps, given standardised observations (B, F).
 
-    `condition` is (indicator index, instruction indices (B,)). With guidance b other than 1 the velocity is
+    `condition` is (indicator index, instruction tokens (B, W)). With guidance b other than 1 the velocity is
     v_none + b (v_indicator - v_none).
     """
     indicator, instruction = condition
@@ -58,7 +58,7 @@ def sample(
     branches = [indicator] if guidance == 1.0 else [NONE, indicator]
     repeat = len(branches)
     indices = torch.tensor(branches, device=noise.device).repeat_interleave(size)
-    inputs, instructions = observation.repeat(repeat, 1), instruction.repeat(repeat)
+    inputs, instructions = observation.repeat(repeat, 1), instruction.repeat(repeat, 1)
     for step in range(steps):
         time = torch.full((repeat * size,), step / steps, device=noise.device)
         velocity = network(inputs, x.repeat(repeat, 1, 1), time, indices, instructions)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from recap_bench.data.steps import StepData
+from recap_bench.data.steps import StepData, named_columns
 from recap_bench.errors import ConfigurationError
 from recap_bench.learning.labels import episode_ends, segment_ends
+from recap_bench.learning.tasks import Repertoire
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,11 @@ class Frames:
     """M steps, contiguous, on one device."""
 
     observations: torch.Tensor
-    """Joint positions, then environment state, (M, F) float32."""
+    """Joint positions, then the state entries of the repertoire, (M, F) float32; NaN where a task lacks one."""
     actions: torch.Tensor
     """Absolute joint targets, (M, A) float32."""
-    instruction: torch.Tensor
-    """Index of the instruction, (M,) int64."""
+    task: torch.Tensor
+    """Index of the task in the repertoire, (M,) int64."""
     segment_end: torch.Tensor
     """Index just past the run of steps with the same episode and actor, (M,) int64."""
     episode_end: torch.Tensor
@@ -38,12 +39,20 @@ class Frames:
         return self.actions[torch.minimum(index, end - 1)] - positions[:, None], counts
 
 
-def frames_of(steps: StepData, tasks: tuple[str, ...], device: str) -> Frames:
-    """Return the steps as tensors on `device`; `tasks` gives the order of the instructions."""
+def frames_of(steps: StepData, repertoire: Repertoire, device: str) -> Frames:
+    """Return the steps as tensors on `device`, laid out as networks with `repertoire` read them.
+
+    Raises ConfigurationError for a task or a state entry that the repertoire lacks.
+    """
+    tasks = list(repertoire.tasks)
     unknown = sorted(set(steps.task.tolist()) - set(tasks))
     if unknown:
         raise ConfigurationError(f"No instruction for task {', '.join(unknown)}. Known: {', '.join(tasks)}.")
-    observations = np.concatenate([steps.agent_pos, steps.environment_state], axis=1, dtype=np.float32)
+    unread = [name for name in steps.state_names if name not in repertoire.fields]
+    if unread:
+        raise ConfigurationError(f"The networks have no input for {', '.join(unread)}. Pre-train with these tasks.")
+    state = named_columns(steps, repertoire.fields)
+    observations = np.concatenate([steps.agent_pos, state], axis=1, dtype=np.float32)
     of_episode = np.array([tasks.index(task) for task in steps.task.tolist()], np.int64)
     return Frames(
         torch.from_numpy(observations).to(device),

@@ -31,8 +31,8 @@ class Labels:
     forced: np.ndarray
     """Positive whatever the advantage, (M,) bool."""
 
-    def save(self, file: Path) -> None:
-        """Write everything to an .npz file."""
+    def save(self, file: Path, log_likelihood: np.ndarray) -> None:
+        """Write everything to an .npz file, with the held-out log-likelihood (M,) of each return [nat]."""
         tasks = sorted(self.threshold)
         np.savez(
             file,
@@ -41,25 +41,59 @@ class Labels:
             advantage=self.advantage.astype(np.float32),
             indicator=self.indicator,
             forced=self.forced,
+            log_likelihood=log_likelihood.astype(np.float32),
             tasks=np.array(tasks),
             threshold=np.array([self.threshold[task].value for task in tasks]),
         )
 
 
-def normalised_returns(steps: StepData, horizon: Mapping[str, int], penalty_factor: float) -> np.ndarray:
-    """Return the return-to-go of every step, (M,) float64; the penalty is `penalty_factor` horizons of its task."""
+def normalised_returns(steps: StepData, horizon: Mapping[str, int], config: LabelConfig) -> np.ndarray:
+    """Return the return-to-go of every step, (M,) float64; the penalty is `penalty_factor` horizons of its task.
+
+    With `before_rescue = 'failure'` what precedes an episode's first correction counts as an episode of its own, which
+    failed when the operator took over.
+    """
     missing = sorted(set(steps.task.tolist()) - set(horizon))
     if missing:
         raise ConfigurationError(f"No horizon for task {', '.join(missing)}. Known: {', '.join(sorted(horizon))}.")
+    rescue = rescue_steps(steps)
     parts = []
-    for length, success, task in zip(steps.length.tolist(), steps.success.tolist(), steps.task.tolist(), strict=True):
-        parts.append(returns_to_go(length, success, horizon[task], penalty_factor * horizon[task]))
+    for index, task in enumerate(steps.task.tolist()):
+        length, success, limit = int(steps.length[index]), bool(steps.success[index]), horizon[task]
+        penalty = config.penalty_factor * limit
+        part = returns_to_go(length, success, limit, penalty)
+        if config.before_rescue == "failure" and rescue[index] > 0:
+            part[: rescue[index]] = returns_to_go(int(rescue[index]), False, limit, penalty)
+        parts.append(part)
     return np.concatenate(parts)
+
+
+def rescue_steps(steps: StepData) -> np.ndarray:
+    """Return the number of autonomous steps before each episode's first correction, (E,) int64; 0 without one."""
+    corrected = np.flatnonzero(steps.actor == ACTOR_CORRECTION)
+    episode, first = np.unique(steps.episode[corrected], return_index=True)
+    before = np.zeros(steps.num_episodes, np.int64)
+    before[episode] = steps.t[corrected[first]]
+    return before
+
+
+def before_rescue(steps: StepData) -> np.ndarray:
+    """Return which steps precede their episode's first correction, (M,) bool."""
+    return steps.t < rescue_steps(steps)[steps.episode]
 
 
 def episode_ends(steps: StepData) -> np.ndarray:
     """Return the index just past each step's episode, (M,) int64."""
     return (steps.start + steps.length)[steps.episode]
+
+
+def return_ends(steps: StepData, config: LabelConfig) -> np.ndarray:
+    """Return the index at which each step's return ends, (M,) int64: its episode's end, or a failed part's."""
+    ends = episode_ends(steps)
+    if config.before_rescue != "failure":
+        return ends
+    taken_over = (steps.start + rescue_steps(steps))[steps.episode]
+    return np.where(before_rescue(steps), taken_over, ends)
 
 
 def segment_ends(steps: StepData) -> np.ndarray:
@@ -75,23 +109,31 @@ def pretraining_labels(steps: StepData, values: np.ndarray, returns: np.ndarray,
     end = episode_ends(steps)
     advantage = n_step_advantage(values, returns, end, end, n_steps=None)
     everything, nothing = np.ones(steps.num_steps, bool), np.zeros(steps.num_steps, bool)
-    at = task_thresholds(steps, advantage, everything, config.pretrain_positive_fraction)
+    share = dict.fromkeys(steps.task.tolist(), config.pretrain_positive_fraction)
+    at = task_thresholds(steps, advantage, everything, share)
     return Labels(returns, values, advantage, at, task_indicator(steps, advantage, at, nothing), nothing)
 
 
 def iteration_labels(
-    steps: StepData, values: np.ndarray, returns: np.ndarray, iteration: int, config: LabelConfig
+    steps: StepData,
+    estimate: tuple[np.ndarray, np.ndarray],
+    iteration: int,
+    share: Mapping[str, float],
+    config: LabelConfig,
 ) -> Labels:
     """Return labels of everything collected so far, with the thresholds of `iteration`'s autonomous steps.
 
-    Corrections are positive whatever their advantage and have no part in the threshold. Demonstrations are
-    labelled like the rest, unless `config.force_demonstrations`.
+    `estimate` is (values (M,), returns (M,)); `share` the positive share of each task. Corrections are positive
+    whatever their advantage and have no part in the threshold. Demonstrations are labelled like the rest, unless
+    `config.force_demonstrations`.
     """
-    advantage = n_step_advantage(values, returns, segment_ends(steps), episode_ends(steps), config.look_ahead)
+    values, returns = estimate
+    ends = return_ends(steps, config)
+    advantage = n_step_advantage(values, returns, segment_ends(steps), ends, config.look_ahead)
     forced = steps.actor == ACTOR_CORRECTION
     if config.force_demonstrations:
         forced |= (steps.source == "demonstration")[steps.episode]
-    at = task_thresholds(steps, advantage, reference_steps(steps, iteration), config.positive_fraction)
+    at = task_thresholds(steps, advantage, reference_steps(steps, iteration), share)
     return Labels(returns, values, advantage, at, task_indicator(steps, advantage, at, forced), forced)
 
 
@@ -101,16 +143,16 @@ def reference_steps(steps: StepData, iteration: int) -> np.ndarray:
 
 
 def task_thresholds(
-    steps: StepData, advantage: np.ndarray, reference: np.ndarray, positive_fraction: float
+    steps: StepData, advantage: np.ndarray, reference: np.ndarray, share: Mapping[str, float]
 ) -> dict[str, Threshold]:
-    """Return one threshold per task, over its `reference` (M,) bool steps."""
+    """Return one threshold per task, over its `reference` (M,) bool steps, a `share` of which is positive."""
     task = steps.task[steps.episode]
     thresholds = {}
     for name in np.unique(steps.task).tolist():
         chosen = reference & (task == name)
         if not chosen.any():
             raise DataError(f"Task {name} has no autonomous step in this iteration, so its threshold is undefined.")
-        thresholds[name] = threshold(advantage[chosen], positive_fraction)
+        thresholds[name] = threshold(advantage[chosen], share[name])
     return thresholds
 
 

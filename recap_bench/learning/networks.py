@@ -1,9 +1,16 @@
-"""The two networks: residual pre-norm perceptrons, conditioned in every block."""
+"""The two networks: residual pre-norm perceptrons, conditioned in every block.
+
+One network serves every task. Its observation is the joint positions and the union of all tasks' named state entries;
+the first layer has one column of weights per name, so a name means the same wherever it occurs, and what a
+task does not have is zero. Which task it is, the instruction says.
+"""
 
 import math
 
 import torch
 from torch import nn
+
+from recap_bench.learning.text import InstructionEncoder
 
 EXPANSION = 2
 """Hidden width of a block, in widths of the residual stream."""
@@ -58,26 +65,26 @@ class ResidualNetwork(nn.Module):
 class ValueNetwork(nn.Module):
     """Logits of the return's distribution given observation and instruction (paper, Eq. 1)."""
 
-    def __init__(self, observation: int, instructions: int, bins: int, width: int, blocks: int, dropout: float) -> None:
+    def __init__(self, observation: int, vocabulary: int, bins: int, width: int, blocks: int, dropout: float) -> None:
         super().__init__()
-        self.instruction = nn.Embedding(instructions, CONDITION_WIDTH)
+        self.instruction = InstructionEncoder(vocabulary, CONDITION_WIDTH)
         self.trunk = ResidualNetwork(observation, bins, width, blocks, dropout)
 
     def forward(self, observation: torch.Tensor, instruction: torch.Tensor) -> torch.Tensor:
-        """Map standardised observations (B, F) and instruction indices (B,) to logits (B, K)."""
+        """Map standardised observations (B, F) and instruction tokens (B, W) to logits (B, K)."""
         return self.trunk(observation, self.instruction(instruction))
 
 
 class FlowNetwork(nn.Module):
     """Velocity of the flow that carries noise to action chunks, given observation, indicator and instruction."""
 
-    def __init__(self, observation: int, chunk: tuple[int, int], instructions: int, width: int, blocks: int) -> None:
+    def __init__(self, observation: int, chunk: tuple[int, int], vocabulary: int, width: int, blocks: int) -> None:
         super().__init__()
         self.chunk = chunk
         size = chunk[0] * chunk[1]
         self.time = nn.Sequential(nn.Linear(TIME_FEATURES, CONDITION_WIDTH), nn.SiLU())
         self.indicator = nn.Embedding(len(INDICATORS), CONDITION_WIDTH)
-        self.instruction = nn.Embedding(instructions, CONDITION_WIDTH)
+        self.instruction = InstructionEncoder(vocabulary, CONDITION_WIDTH)
         self.trunk = ResidualNetwork(observation + size, size, width, blocks)
 
     def forward(
@@ -88,7 +95,10 @@ class FlowNetwork(nn.Module):
         indicator: torch.Tensor,
         instruction: torch.Tensor,
     ) -> torch.Tensor:
-        """Return velocities (B, H, A) for observations (B, F), chunks (B, H, A) at flow times (B,) in [0, 1]."""
+        """Return velocities (B, H, A) for observations (B, F), chunks (B, H, A) at flow times (B,) in [0, 1].
+
+        `indicator` (B,) are indices of INDICATORS, `instruction` (B, W) tokens.
+        """
         condition = self.time(time_features(time)) + self.indicator(indicator) + self.instruction(instruction)
         inputs = torch.cat([observation, noisy.flatten(1)], dim=1)
         return self.trunk(inputs, condition).view(-1, *self.chunk)

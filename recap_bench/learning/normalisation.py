@@ -26,9 +26,9 @@ class Statistics:
     chunk_std: torch.Tensor
 
     def observations(self, raw: torch.Tensor) -> torch.Tensor:
-        """Return standardised, clipped observations, (B, F) -> (B, F)."""
+        """Return standardised, clipped observations, (B, F) -> (B, F); what a task lacks (NaN) becomes 0."""
         scaled = (raw - self.observation_mean) / self.observation_std
-        return scaled.clamp_(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+        return scaled.clamp_(-OBSERVATION_CLIP, OBSERVATION_CLIP).nan_to_num_(0.0)
 
     def chunks(self, relative: torch.Tensor) -> torch.Tensor:
         """Return chunks in network units, (B, H, A) [rad] -> (B, H, A)."""
@@ -65,10 +65,21 @@ def measure(frames: Frames, chunk: int) -> Statistics:
         std, mean = torch.std_mean(relative.double(), dim=0, correction=0)
         means.append(mean)
         stds.append(std)
-    std, mean = torch.std_mean(frames.observations.double(), dim=0, correction=0)
+    mean, std = _mean_and_std(frames.observations)
     return Statistics(
         mean.float(),
         std.clamp_min(STD_FLOOR).float(),
         torch.stack(means).float(),
         torch.stack(stds).clamp_min(CHUNK_STD_FLOOR).float(),
     )
+
+
+def _mean_and_std(observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and standard deviation (F,) float64 over the steps that have the entry; a column at a time."""
+    means, stds = [], []
+    for column in observations.T:
+        present = column[~column.isnan()].double()
+        std, mean = torch.std_mean(present, correction=0)
+        means.append(mean)
+        stds.append(std)
+    return torch.stack(means), torch.stack(stds)

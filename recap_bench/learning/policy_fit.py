@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from recap_bench.errors import DataError
-from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, build_flow_network
+from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use, build_flow_network
 from recap_bench.learning.flow import drop_indicator, flow_loss
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.text import Phrasebook, Tokenizer
 from recap_bench.learning.training import Schedule, Stopwatch, autocast, generator, isolated_rng, train
 from recap_bench.seeding import derive_seed
 
@@ -24,8 +25,8 @@ class PolicyExamples:
     """M steps."""
     indicator: np.ndarray
     """NEGATIVE, POSITIVE or NONE of recap_bench.learning.flow, (M,) int64."""
-    chosen: np.ndarray
-    """Steps to learn from, (M,) bool; the others may still appear in the chunks of chosen ones."""
+    weight: np.ndarray
+    """How often a step is drawn relative to others, (M,) float, >= 0; steps of weight 0 may still appear in chunks."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ def fit_policy(
     """Fit from the weights of `start`, or from new ones; deterministic in the seed for one number of threads."""
     frames, config = examples.frames, setup.spec.config
     device = frames.observations.device
-    rows = torch.from_numpy(np.flatnonzero(examples.chosen)).to(device)
-    if len(rows) == 0:
+    if not examples.weight.sum() > 0:
         raise DataError("No step was chosen to fit the policy on; at least one is needed.")
+    cumulative = torch.from_numpy(np.cumsum(examples.weight, dtype=np.float64)).to(device)
+    phrasebook = Phrasebook(Tokenizer(setup.spec.repertoire.vocabulary), setup.spec.repertoire.phrasings(), str(device))
     indicator = torch.from_numpy(examples.indicator).to(device)
     draw = generator(device.type, setup.seed, "policy", setup.stream)
     statistics = setup.statistics.to(str(device))
@@ -90,17 +92,19 @@ def fit_policy(
     dropped: list[torch.Tensor] = []
 
     def loss() -> torch.Tensor:
-        picked = rows[torch.randint(len(rows), (config.batch,), generator=draw, device=device)]
+        place = torch.rand(config.batch, generator=draw, device=device, dtype=torch.float64) * cumulative[-1]
+        picked = torch.searchsorted(cumulative, place, right=True).clamp_max(len(cumulative) - 1)
         relative, counts = frames.chunks(picked, config.chunk)
         shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)
         dropped.append((shown != indicator[picked]).float().mean())
         observation = statistics.observations(frames.observations[picked])
-        condition = (shown, frames.instruction[picked])
+        condition = (shown, phrasebook.draw(frames.task[picked], draw))
         with autocast(config.precision, device.type):
             return flow_loss(network, observation, (statistics.chunks(relative), counts), condition, draw)
 
     watch = Stopwatch()
     schedule = Schedule(setup.steps, config.learning_rate, config.weight_decay, config.ema)
     average, history = train(network, loss, schedule, lambda step: report("policy", step, setup.steps))
-    policy = FlowPolicy(average.cpu(), setup.statistics.to("cpu"), setup.spec)
+    any_task = Use(task=next(iter(setup.spec.repertoire.tasks)))
+    policy = FlowPolicy(average.cpu(), setup.statistics.to("cpu"), setup.spec, any_task)
     return PolicyFit(policy, history, watch.seconds(), float(torch.stack(dropped).mean()))

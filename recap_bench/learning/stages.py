@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from recap_bench.data.steps import StepData
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec
+from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use
+from recap_bench.learning.config import LearningConfig
 from recap_bench.learning.diagnostics import label_report, share_warnings, value_report
-from recap_bench.learning.flow import POSITIVE
+from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE
 from recap_bench.learning.frames import Frames, frames_of
 from recap_bench.learning.labels import (
     Labels,
+    before_rescue,
     iteration_labels,
     normalised_returns,
     pretraining_labels,
@@ -24,6 +27,7 @@ from recap_bench.learning.labels import (
 from recap_bench.learning.normalisation import Statistics, measure
 from recap_bench.learning.policy_fit import PolicyExamples, PolicySetup, fit_policy
 from recap_bench.learning.returns import bins_per_second
+from recap_bench.learning.tasks import Repertoire
 from recap_bench.learning.value import ValueFunction, ValueSpec
 from recap_bench.learning.value_fit import ValueExamples, ValueFit, ValueSetup, fit_value
 from recap_bench.method import FitContext, FitResult
@@ -48,20 +52,28 @@ class Fitting:
     """One fit of one context: its episodes as tensors, and the stages that act on them."""
 
     def __init__(self, context: FitContext) -> None:
-        missing = sorted(set(context.instructions) - set(context.horizon))
-        if missing:
-            raise ConfigurationError(f"No horizon for task {', '.join(missing)}.")
         if context.threads:
             torch.set_num_threads(context.threads)
         context.folder.mkdir(parents=True, exist_ok=True)
         self.context = context
-        self.tasks = tuple(sorted(context.instructions))
-        self.frames: Frames = frames_of(context.steps, self.tasks, context.device)
+
+    @cached_property
+    def repertoire(self) -> Repertoire:
+        """What the networks are made for: a new one in pre-training, the pre-trained one narrowed later."""
+        if self.context.pretrained is None:
+            return Repertoire.of(self.context.tasks)
+        return self._start_policy.spec.repertoire.narrowed(self.context.tasks)
+
+    @cached_property
+    def frames(self) -> Frames:
+        """The episodes as tensors."""
+        return frames_of(self.context.steps, self.repertoire, self.context.device)
 
     @cached_property
     def returns(self) -> np.ndarray:
         """Normalised return-to-go of every step, (M,)."""
-        return normalised_returns(self.context.steps, self.context.horizon, self.context.config.labels.penalty_factor)
+        horizon = {task: facts.horizon for task, facts in self.context.tasks.items()}
+        return normalised_returns(self.context.steps, horizon, self.context.config.labels)
 
     def pretrain(self) -> Path:
         """Lines 1 and 2: V_pre and pi_pre on demonstrations, the advantage with N = T."""
@@ -71,9 +83,10 @@ class Fitting:
         labels = pretraining_labels(context.steps, fit.values, self.returns, config.labels)
         everything = np.ones(context.steps.num_steps, bool)
         relabelling = self._judge(fit, labels, everything)
-        spec = PolicySpec(config.policy, self._instruction_texts, conditions_of(config.policy.indicator_dropout))
+        spec = PolicySpec(config.policy, self.repertoire, conditions_of(config))
         setup = PolicySetup(spec, statistics, config.policy.pretrain_steps, context.seed, "pretraining")
-        examples = PolicyExamples(self.frames, labels.indicator.astype(np.int64), everything)
+        weight = equal_shares(context.steps)
+        examples = PolicyExamples(self.frames, labels.indicator.astype(np.int64), weight)
         policy_fit = fit_policy(examples, setup, None, context.report)
         fit.function.save(context.folder / "value")
         policy_fit.policy.save(context.folder / "policy")
@@ -83,7 +96,7 @@ class Fitting:
     def supervised(self) -> FitResult:
         """Line 5: pi_0 from pi_pre on the demonstrations, the indicator fixed to True; every method starts here."""
         steps = self.context.steps
-        demonstrations = (steps.source == "demonstration")[steps.episode]
+        demonstrations = (steps.source == "demonstration")[steps.episode].astype(float)
         indicator = np.full(steps.num_steps, POSITIVE, np.int64)
         # The indicator is constant here, so guidance could only amplify noise.
         dropped = self.context.config.policy.indicator_dropout > 0
@@ -91,31 +104,51 @@ class Fitting:
 
     def relabel(self) -> Relabelling:
         """Lines 8 and 9: V_k from V_pre on everything, then the labels of this iteration."""
-        context = self.context
-        start = ValueFunction.load(self._pretrained / "value", context.device)
+        context, config = self.context, self.context.config.labels
+        start = ValueFunction.load(self._start_folder("value"), context.device)
         setup = self._value_setup(start.statistics)
         start.spec.check(setup.spec)
         fit = fit_value(self._value_examples, setup, start, context.report)
-        labels = iteration_labels(context.steps, fit.values, self.returns, context.iteration, context.config.labels)
+        share = {
+            task: facts.positive_fraction if config.positive_fraction is None else config.positive_fraction
+            for task, facts in context.tasks.items()
+        }
+        labels = iteration_labels(context.steps, (fit.values, self.returns), context.iteration, share, config)
         fit.function.save(context.folder / "value")
         return self._judge(fit, labels, reference_steps(context.steps, context.iteration))
+
+    def conditioned(self, relabelling: Relabelling) -> FitResult:
+        """Line 10: pi_k on everything, conditioned on the indicator; negatives and rescues as configured."""
+        config, steps = self.context.config, self.context.steps
+        positive = relabelling.labels.indicator
+        indicator, weight = np.where(positive, POSITIVE, NEGATIVE), np.ones(steps.num_steps)
+        conditions = conditions_of(config)
+        if config.labels.negatives != "conditioned":
+            conditions = tuple(name for name in conditions if name != "negative")
+        if config.labels.negatives == "unconditional":
+            indicator, conditions = np.where(positive, POSITIVE, NONE), ("positive", "none")
+        elif config.labels.negatives == "dropped":
+            weight[~positive] = 0.0
+        if config.labels.before_rescue == "down_weighted":
+            weight[before_rescue(steps)] *= config.labels.rescue_weight
+        return self.policy(indicator, weight, conditions, config.policy.guidance, relabelling)
 
     def policy(
         self,
         indicator: np.ndarray,
-        chosen: np.ndarray,
+        weight: np.ndarray,
         conditions: tuple[str, ...],
         guidance: float,
         relabelling: Relabelling | None = None,
     ) -> FitResult:
-        """Line 10: the policy from pi_pre on the `chosen` (M,) steps with `indicator` (M,) indices."""
+        """Line 10: the policy from pi_pre on steps drawn by `weight` (M,), with `indicator` (M,) indices."""
         context, config = self.context, self.context.config
-        start = FlowPolicy.load(self._pretrained / "policy")
+        start = self._start_policy
         start.spec.check(config.policy)
-        spec = PolicySpec(replace(config.policy, guidance=guidance), start.spec.instructions, conditions)
+        spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
         steps = config.policy.sft_steps if context.iteration == 0 else config.policy.fit_steps
         setup = PolicySetup(spec, start.statistics, steps, context.seed, f"iteration {context.iteration}")
-        fit = fit_policy(PolicyExamples(self.frames, indicator, chosen), setup, start, context.report)
+        fit = fit_policy(PolicyExamples(self.frames, indicator, weight), setup, start, context.report)
         fit.policy.save(context.folder / "policy")
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report()}
         warnings = relabelling.warnings if relabelling else ()
@@ -123,27 +156,30 @@ class Fitting:
         variants = {name: {"condition": name} for name in conditions[1:]}
         return FitResult(context.folder / "policy", diagnostics, variants, warnings)
 
-    @property
-    def _pretrained(self) -> Path:
-        if self.context.pretrained is None:
+    @cached_property
+    def _start_policy(self) -> FlowPolicy:
+        return FlowPolicy.load(self._start_folder("policy"), Use(task=next(iter(self.context.tasks))))
+
+    def _start_folder(self, kind: str) -> Path:
+        """Return the checkpoint of `kind` ('value' or 'policy') that this fit starts from."""
+        context = self.context
+        if context.pretrained is None:
             raise ConfigurationError("A fit starts from the pre-trained networks: FitContext.pretrained is None.")
-        return self.context.pretrained
+        previous = context.previous if context.config.start == "previous" else None
+        # The fit on demonstrations has a policy, but no value function of its own.
+        return previous / kind if previous and (previous / kind).is_dir() else context.pretrained / kind
 
     @property
     def _value_examples(self) -> ValueExamples:
         steps = self.context.steps
         return ValueExamples(self.frames, self.returns, steps.episode, steps.seed)
 
-    @property
-    def _instruction_texts(self) -> tuple[str, ...]:
-        return tuple(self.context.instructions[task] for task in self.tasks)
-
     def _value_setup(self, statistics: Statistics) -> ValueSetup:
         context, config = self.context, self.context.config
         spec = ValueSpec(
             config.value.bins,
             config.labels.penalty_factor,
-            {task: int(context.horizon[task]) for task in self.tasks},
+            self.repertoire,
             config.value.width,
             config.value.blocks,
             config.value.dropout,
@@ -158,17 +194,17 @@ class Fitting:
         warnings = share_warnings(context.steps, labels)
         if not report["beats_constant"]:
             message = (
-                f"The value function knows nothing: held-out log-likelihood {fit.log_likelihood:.3f} nat, a constant "
-                f"has {fit.constant_log_likelihood:.3f}. Its labels are noise; collect more episodes."
+                f"The value function knows nothing: held-out log-likelihood {report['held_out_log_likelihood']:.3f} "
+                f"nat, a constant has {report['constant_log_likelihood']:.3f}. Its labels are noise; collect more "
+                "episodes."
             )
             if context.config.value.strict:
                 raise DataError(message)
             warnings.append(message)
-        labels.save(context.folder / "labels.npz")
-        penalty = context.config.labels.penalty_factor
+        labels.save(context.folder / "labels.npz", fit.log_likelihood)
+        penalty, bins = context.config.labels.penalty_factor, context.config.value.bins
         resolution = {
-            task: bins_per_second(context.config.value.bins, context.horizon[task], penalty * context.horizon[task])
-            for task in self.tasks
+            task: bins_per_second(bins, facts.horizon, penalty * facts.horizon) for task, facts in context.tasks.items()
         }
         shares = label_report(context.steps, labels, reference)
         return Relabelling(labels, {**report, **shares, "bins_per_second": resolution}, tuple(warnings))
@@ -177,6 +213,17 @@ class Fitting:
         (self.context.folder / "diagnostics.json").write_text(json.dumps(diagnostics, indent=1) + "\n")
 
 
-def conditions_of(indicator_dropout: float) -> tuple[str, ...]:
-    """Return the conditions that a computed indicator trains."""
-    return ALL_CONDITIONS if indicator_dropout > 0 else ("positive", "negative")
+def pretrain(context: FitContext) -> Path:
+    """Fit V_pre and pi_pre on the demonstrations of all tasks of `context`; return their folder."""
+    return Fitting(context).pretrain()
+
+
+def conditions_of(config: LearningConfig) -> tuple[str, ...]:
+    """Return the conditions that a computed indicator trains in pre-training; the first one is the default."""
+    return ALL_CONDITIONS if config.policy.indicator_dropout > 0 else ("positive", "negative")
+
+
+def equal_shares(steps: StepData) -> np.ndarray:
+    """Return weights (M,) that give every task the same share of the draws, however long its episodes are."""
+    tasks, index, count = np.unique(steps.task[steps.episode], return_inverse=True, return_counts=True)
+    return (1.0 / (len(tasks) * count))[index]

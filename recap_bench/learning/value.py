@@ -9,8 +9,11 @@ from torch import nn
 
 from recap_bench.errors import ConfigurationError
 from recap_bench.learning.checkpoint import load_checkpoint, save_checkpoint
+from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
 from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.tasks import Repertoire
+from recap_bench.learning.text import Phrasebook, Tokenizer
 
 PREDICTION_BATCH = 8192
 """Frames per forward pass of `predict`."""
@@ -24,8 +27,8 @@ class ValueSpec:
     """K, over [-1, 0]."""
     penalty_factor: float
     """Failure penalty in horizons."""
-    horizon: dict[str, int]
-    """Task -> time limit in control steps."""
+    repertoire: Repertoire
+    """Tasks with their horizons, its inputs and its words."""
     width: int
     """Width of the network."""
     blocks: int
@@ -37,7 +40,8 @@ class ValueSpec:
 
     def check(self, wanted: "ValueSpec") -> None:
         """Raise ConfigurationError if this value function was fitted to something else than `wanted`."""
-        differing = [name for name in self.__dataclass_fields__ if getattr(self, name) != getattr(wanted, name)]
+        compared = [name for name in self.__dataclass_fields__ if name != "repertoire"]
+        differing = [name for name in compared if getattr(self, name) != getattr(wanted, name)]
         if differing:
             found = ", ".join(f"{name} = {getattr(self, name)}, not {getattr(wanted, name)}" for name in differing)
             raise ConfigurationError(
@@ -54,42 +58,50 @@ class ValueFunction:
     members: tuple[ValueNetwork, ...]
     statistics: Statistics
 
-    def predict(self, observations: torch.Tensor, instruction: torch.Tensor, fold: torch.Tensor) -> np.ndarray:
-        """Return V of observations (M, F) by the member that was fitted without their `fold` (M,), (M,) float64."""
-        values = np.empty(len(observations))
+    def predict(self, frames: Frames, fold: torch.Tensor) -> np.ndarray:
+        """Return V of M frames by the member that was fitted without their `fold` (M,), (M,) float64."""
+        values = np.empty(len(frames.task))
         for k, member in enumerate(self.members):
             for rows in torch.nonzero(fold == k).flatten().split(PREDICTION_BATCH):
-                logits = self._logits(member, observations[rows], instruction[rows])
+                logits = self._logits(member, frames, rows)
                 values[rows.cpu().numpy()] = expectation(logits).double().cpu().numpy()
         return values
 
-    def log_likelihood(
-        self, observations: torch.Tensor, instruction: torch.Tensor, returns: torch.Tensor, fold: torch.Tensor
-    ) -> float:
-        """Return the mean log-likelihood [nat] of returns (M,) under the member fitted without their `fold` (M,)."""
-        total = 0.0
+    def log_likelihood(self, frames: Frames, returns: torch.Tensor, fold: torch.Tensor) -> np.ndarray:
+        """Return the log-likelihood [nat] of returns (M,) under the member fitted without their `fold` (M,), (M,).
+
+        NaN where the fold is negative: those frames are not judged.
+        """
+        likelihood = np.full(len(frames.task), np.nan)
         for k, member in enumerate(self.members):
             for rows in torch.nonzero(fold == k).flatten().split(PREDICTION_BATCH):
-                logits = self._logits(member, observations[rows], instruction[rows])
-                total -= float(two_hot_cross_entropy(logits, returns[rows]).double().sum())
-        return total / len(observations)
+                logits = self._logits(member, frames, rows)
+                likelihood[rows.cpu().numpy()] = -two_hot_cross_entropy(logits, returns[rows]).double().cpu().numpy()
+        return likelihood
 
     @torch.inference_mode()
-    def _logits(self, member: ValueNetwork, raw: torch.Tensor, instruction: torch.Tensor) -> torch.Tensor:
-        return member.eval()(self.statistics.observations(raw), instruction)
+    def _logits(self, member: ValueNetwork, frames: Frames, rows: torch.Tensor) -> torch.Tensor:
+        tokens = self.phrasebook(str(rows.device)).canonical(frames.task[rows])
+        return member.eval()(self.statistics.observations(frames.observations[rows]), tokens)
+
+    def phrasebook(self, device: str) -> Phrasebook:
+        """Return the instructions of its tasks as tokens on `device`."""
+        return Phrasebook(Tokenizer(self.spec.repertoire.vocabulary), self.spec.repertoire.phrasings(), device)
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint folder."""
         tensors = self.statistics.tensors()
         for k, member in enumerate(self.members):
             tensors.update({f"member{k}.{name}": tensor for name, tensor in member.state_dict().items()})
-        save_checkpoint(folder, "value", tensors, {"spec": vars(self.spec)})
+        values = {**vars(self.spec), "repertoire": self.spec.repertoire.to_dict()}
+        save_checkpoint(folder, "value", tensors, {"spec": values})
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "ValueFunction":
         """Open a checkpoint folder; DataError if it is missing or damaged."""
         tensors, config = load_checkpoint(folder, "value")
-        spec = ValueSpec(**config["spec"])
+        repertoire = Repertoire.from_dict(config["spec"].pop("repertoire"))
+        spec = ValueSpec(repertoire=repertoire, **config["spec"])
         statistics = Statistics.from_tensors(tensors)
         members = []
         for k in range(spec.folds):
@@ -102,7 +114,8 @@ class ValueFunction:
 
 def build_value_network(spec: ValueSpec, observation: int) -> ValueNetwork:
     """Return a new network for observations of `observation` entries; its weights come from torch's generator."""
-    return ValueNetwork(observation, len(spec.horizon), spec.bins, spec.width, spec.blocks, spec.dropout)
+    words = len(spec.repertoire.vocabulary)
+    return ValueNetwork(observation, words, spec.bins, spec.width, spec.blocks, spec.dropout)
 
 
 def support(bins: int) -> torch.Tensor:
@@ -131,10 +144,10 @@ def two_hot_cross_entropy(logits: torch.Tensor, returns: torch.Tensor) -> torch.
     return -((1.0 - weight) * at_below + weight * at_above)
 
 
-def constant_log_likelihood(fitted: torch.Tensor, held_out: torch.Tensor, bins: int) -> float:
-    """Return the mean log-likelihood [nat] of `held_out` returns (n,) under the histogram of the `fitted` ones (m,)."""
+def constant_log_likelihood(fitted: torch.Tensor, held_out: torch.Tensor, bins: int) -> np.ndarray:
+    """Return the log-likelihood [nat] of `held_out` returns (n,) under the histogram of `fitted` ones (m,), (n,)."""
     below, above, weight = two_hot(fitted, bins)
     counts = torch.full((bins,), 1.0 / bins, dtype=torch.float64, device=fitted.device)
     counts.index_add_(0, below, 1.0 - weight.double()).index_add_(0, above, weight.double())
     logits = (counts / counts.sum()).log()
-    return -float(two_hot_cross_entropy(logits.expand(len(held_out), -1), held_out).double().mean())
+    return -two_hot_cross_entropy(logits.expand(len(held_out), -1), held_out).double().cpu().numpy()

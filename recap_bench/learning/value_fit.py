@@ -13,6 +13,7 @@ from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.splits import folds, holdout
+from recap_bench.learning.text import Phrasebook, Tokenizer
 from recap_bench.learning.training import adamw, descend, generator, isolated_rng
 from recap_bench.learning.value import (
     ValueFunction,
@@ -22,6 +23,10 @@ from recap_bench.learning.value import (
     two_hot_cross_entropy,
 )
 from recap_bench.seeding import derive_seed
+
+FOLD_SALT = 20251119
+"""Decides the folds from the environment seeds alone: an episode keeps its fold in every fit of every run, so that
+member k of a function fitted from another one has never seen the episodes that it labels."""
 
 MAX_CHECKED = 4096
 """Held-out frames that early stopping looks at; more would cost without deciding differently."""
@@ -52,7 +57,7 @@ class ValueSetup:
     statistics: Statistics
     """Scaling of the observations."""
     seed: int
-    """Training seed; it also decides the folds, so they are the same in every iteration."""
+    """Training seed."""
     iteration: int
     """Names the random streams of this fit."""
 
@@ -67,10 +72,10 @@ class ValueFit:
     """V of every step by the member that was fitted without its episode (one member: by that one), (M,) float64."""
     judged: np.ndarray
     """Whether the label of the step is held out, (M,) bool: all of them with folds."""
-    log_likelihood: float
-    """Mean log-likelihood of the held-out returns [nat]."""
-    constant_log_likelihood: float
-    """The same for a constant distribution: the histogram of the other episodes."""
+    log_likelihood: np.ndarray
+    """Log-likelihood of the step's return by the member that judges it [nat], (M,) float64; NaN if not held out."""
+    constant_log_likelihood: np.ndarray
+    """The same for a constant distribution: the histogram of the task's other episodes."""
     steps: tuple[int, ...]
     """Gradient steps kept by each member."""
 
@@ -86,7 +91,7 @@ def fit_value(
     Raises DataError if there are too few start states to fit, hold out and label.
     """
     count = setup.config.folds
-    fold = folds(examples.seeds, count, derive_seed(setup.seed, "folds"))
+    fold = folds(examples.seeds, count, FOLD_SALT)
     members, steps = [], []
     judged = np.zeros(len(fold), bool)
     for k in range(count):
@@ -130,22 +135,24 @@ def _fit_member(
     returns = torch.from_numpy(examples.returns).to(fitted.device)
     draw = generator(fitted.device.type, setup.seed, "value", setup.iteration, k)
     optimiser = adamw(network, config.learning_rate, config.weight_decay)
+    repertoire = setup.spec.repertoire
+    phrasebook = Phrasebook(Tokenizer(repertoire.vocabulary), repertoire.phrasings(), str(fitted.device))
 
-    def loss_on(picked: torch.Tensor) -> torch.Tensor:
-        logits = network(setup.statistics.observations(frames.observations[picked]), frames.instruction[picked])
+    def loss_on(picked: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        logits = network(setup.statistics.observations(frames.observations[picked]), tokens)
         return two_hot_cross_entropy(logits, returns[picked]).mean()
 
     def held_out_loss() -> float:
         with torch.no_grad():
             network.eval()
-            return float(loss_on(checked))
+            return float(loss_on(checked, phrasebook.canonical(frames.task[checked])))
 
     best, best_step, weights = held_out_loss(), 0, copy.deepcopy(network.state_dict())
     with isolated_rng(derive_seed(setup.seed, "drop-out", setup.iteration, k)):
         for step in range(1, config.steps + 1):
             network.train()
-            draws = torch.randint(len(fitted), (config.batch,), generator=draw, device=fitted.device)
-            descend(network, optimiser, loss_on(fitted[draws]))
+            picked = fitted[torch.randint(len(fitted), (config.batch,), generator=draw, device=fitted.device)]
+            descend(network, optimiser, loss_on(picked, phrasebook.draw(frames.task[picked], draw)))
             if step % config.check_every:
                 continue
             score = held_out_loss()
@@ -162,21 +169,19 @@ def _label(
     function: ValueFunction, examples: ValueExamples, fold: np.ndarray, judged: np.ndarray, steps: tuple[int, ...]
 ) -> ValueFit:
     """Predict every step and measure the likelihood of the held-out returns."""
-    frames, count = examples.frames, len(function.members)
-    device = frames.observations.device
-    of_step = torch.from_numpy(fold[examples.episode]).to(device)
-    values = function.predict(frames.observations, frames.instruction, of_step)
+    frames, device = examples.frames, examples.frames.observations.device
+    of_step, held_out = fold[examples.episode], judged[examples.episode]
+    values = function.predict(frames, torch.from_numpy(of_step).to(device))
     returns = torch.from_numpy(examples.returns).to(device)
-    held_out = judged[examples.episode]
-    fitted_score, constant_score = 0.0, 0.0
-    for k in range(count):
-        mine = torch.from_numpy(held_out).to(device) & (of_step == k)
-        if not mine.any():
-            continue
-        share = float(mine.sum()) / float(held_out.sum())
-        others = returns[~mine if count == 1 else of_step != k]
-        constant_score += share * constant_log_likelihood(others, returns[mine], function.spec.bins)
-        fitted_score += share * function.log_likelihood(
-            frames.observations[mine], frames.instruction[mine], returns[mine], of_step[mine]
-        )
-    return ValueFit(function, values, held_out, fitted_score, constant_score, steps)
+    judge = torch.from_numpy(np.where(held_out, of_step, -1)).to(device)
+    likelihood = function.log_likelihood(frames, returns, judge)
+    constant = np.full(len(values), np.nan)
+    task = frames.task.cpu().numpy()
+    for k in range(len(function.members)):
+        others = ~held_out if len(function.members) == 1 else of_step != k
+        for index in np.unique(task):
+            mine, fitted = held_out & (of_step == k) & (task == index), others & (task == index)
+            if mine.any() and fitted.any():
+                known, asked = (returns[torch.from_numpy(rows).to(device)] for rows in (fitted, mine))
+                constant[mine] = constant_log_likelihood(known, asked, function.spec.bins)
+    return ValueFit(function, values, held_out, likelihood, constant, steps)

@@ -1,8 +1,9 @@
 """The loop: demonstrations, pre-training, fit, evaluation; then collect, fit and evaluate, K times.
 
-For each task and seed: demonstrations -> pre-training -> fit on demonstrations (SFT, iteration 0, shared by
-all methods) -> evaluation; then for each method and k = 1..K: rollouts of its policy k-1, some of them
-watched by an operator who corrects -> fit -> evaluation on the same fresh seeds -> check of the condition.
+Once: demonstrations of all tasks -> pre-training. For each task and seed: fit on the task's demonstrations (SFT,
+iteration 0, shared by all methods) -> evaluation; then for each method and k = 1..K: rollouts of its policy k-1,
+some of them watched by an operator who corrects -> fit -> evaluation on the same fresh seeds -> check of the
+condition.
 """
 
 import json
@@ -15,6 +16,7 @@ from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
+from recap_bench.loop.pretraining import adopt_recipe, pretraining_folder
 from recap_bench.loop.run_folder import RunFolder, write_rows
 from recap_bench.reporting.summary import summarise
 
@@ -26,7 +28,7 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     summary.json after every evaluation. Raises ConfigurationError if another process works in the
     folder or if it holds another run.
     """
-    folder = RunFolder(config.out)
+    folder = RunFolder(config.out, pretraining_folder(config))
     with folder.locked():
         folder.adopt(config)
         return _run_all(config, folder, parts, _logging(folder, observe))
@@ -35,9 +37,14 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
 def _run_all(config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer) -> list[dict[str, Any]]:
     phases = Phases(config, folder, parts, observe)
     planned = plan.make_plan(config, [phases.methods[name] for name in config.methods])
+    shared = plan.pretraining_plan(config)
     observe(RunPlanned(planned))
     try:
-        for phase in planned:
+        with folder.pretraining_locked():
+            adopt_recipe(config, folder.pretraining)
+            for phase in shared:
+                _run_phase(phase, phases, folder, observe)
+        for phase in planned[len(shared) :]:
             _run_phase(phase, phases, folder, observe)
             if phase.name == plan.EVALUATION:
                 summary = _aggregate(planned, folder)

@@ -1,7 +1,7 @@
 """What each phase of a run does; phases talk to each other through the run folder only."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +9,11 @@ from gymnasium.vector import AutoresetMode
 
 from recap_bench import method as methods
 from recap_bench.config import RunConfig
+from recap_bench.data.steps import StepData, concatenate
 from recap_bench.data.store import Store
 from recap_bench.errors import DataError
 from recap_bench.learning import load_policy
+from recap_bench.learning.tasks import TaskFacts
 from recap_bench.loop import plan
 from recap_bench.loop.collect import Assignment, collect_into, store_header
 from recap_bench.loop.evaluate import EvaluationResult, Labels, evaluate
@@ -22,9 +24,18 @@ from recap_bench.loop.recorder import Origin
 from recap_bench.loop.run_folder import RunFolder, write_rows
 from recap_bench.method import FitContext, Method
 from recap_bench.policy import Policy
+from recap_bench.protocol import protocol
 
 if TYPE_CHECKING:
+    from recap_bench.envs.task import TaskSpec
     from recap_bench.envs.vector_env import TaskVectorEnv
+
+
+def pretrain(context: FitContext) -> Path:
+    """Fit V_pre and pi_pre; loads torch."""
+    from recap_bench.learning.stages import pretrain
+
+    return pretrain(context)
 
 
 def make_env(config: RunConfig, task: str, dumps: Path) -> "TaskVectorEnv":
@@ -51,6 +62,8 @@ class Parts:
     """Name -> method."""
     load_policy: Callable[..., Policy] = load_policy
     """(checkpoint folder, **overrides) -> policy."""
+    pretrain: Callable[[FitContext], Path] = pretrain
+    """Fits V_pre and pi_pre and returns their folder."""
 
 
 REAL_PARTS = Parts()
@@ -84,6 +97,11 @@ class Phases:
         return work[phase.name](phase)
 
     def _demonstrate(self, phase: Phase) -> dict[str, Any]:
+        """Collect the demonstrations of a task for the pre-training; a seed of a run takes them over from there."""
+        if phase.method != plan.PRETRAINING:
+            shared = plan.demonstrations_of(phase.task)
+            self._store(phase).link(self._store(shared), phase.group)
+            return self._needed(shared)
         controllers = Controllers(profiles=self.config.profile_mix)
         return self._collect_into(phase, controllers, self.config.demonstrations, "demonstration")
 
@@ -92,7 +110,8 @@ class Phases:
         controllers = Controllers(policy)
         if phase.name == plan.CORRECTED:
             controllers = Controllers(policy, {}, self.config.gate, self.config.correction_budget_s)
-        return self._collect_into(phase, controllers, plan.collection_size(self.config, phase.name), "rollout")
+        count = plan.collection_size(self.config, phase.task, phase.name)
+        return self._collect_into(phase, controllers, count, "rollout")
 
     def _collect_into(self, phase: Phase, controllers: Controllers, count: int, source: str) -> dict[str, Any]:
         origin = Origin(phase.seed, source, phase.iteration)
@@ -105,19 +124,23 @@ class Phases:
         return summary.to_dict()
 
     def _pretrain(self, phase: Phase) -> dict[str, Any]:
-        context = self._context(phase, [plan.DEMONSTRATIONS], self._folder.folder(phase) / "pretrained", None)
-        path = self.methods[phase.method].pretrain(context)
-        return {"pretrained": self._folder.relative(path)}
+        tasks = self.config.demonstrated_tasks
+        steps = concatenate([self._store(plan.demonstrations_of(task)).load([plan.DEMONSTRATIONS]) for task in tasks])
+        context = self._context(phase, steps, tasks)
+        path = self._parts.pretrain(replace(context, folder=self._folder.folder(phase) / "pretrained"))
+        return {"pretrained": self._folder.relative(phase, path)}
 
     def _fit(self, phase: Phase) -> dict[str, Any]:
         method = self.methods[phase.method]
-        start = self._needed(Phase(phase.task, phase.seed, plan.FOUNDATION, 0, plan.PRETRAIN))["pretrained"]
-        groups = plan.data_groups(self.config, method, phase)
-        result = method.fit(self._context(phase, groups, self._folder.folder(phase), self._folder.path / start))
+        steps = self._store(phase).load(plan.data_groups(self.config, method, phase))
+        context = self._context(phase, steps, (phase.task,))
+        before = plan.fit_before(phase)
+        previous = self._folder.folder(before) if before else None
+        result = method.fit(replace(context, pretrained=self._pretrained(), previous=previous))
         for message in result.warnings:
             self._observe(Warned(phase, message))
         return {
-            "policy": self._folder.relative(result.policy),
+            "policy": self._folder.relative(phase, result.policy),
             "variants": result.variants,
             "diagnostics": result.diagnostics,
             "warnings": list(result.warnings),
@@ -146,18 +169,20 @@ class Phases:
     def _policy(self, fit: Phase, **overrides: Any) -> Policy:
         return self._parts.load_policy(self._folder.path / self._needed(fit)["policy"], **overrides)
 
-    def _context(self, phase: Phase, groups: list[str], folder: Path, pretrained: Path | None) -> FitContext:
-        spec = self._env(phase.task).spec_of_task
+    def _pretrained(self) -> Path:
+        phase = plan.pretraining_plan(self.config)[-1]
+        return self._folder.adopt_pretrained(self._folder.home(phase) / self._needed(phase)["pretrained"])
+
+    def _context(self, phase: Phase, steps: StepData, tasks: tuple[str, ...]) -> FitContext:
+        folder = self._folder.folder(phase)
         folder.mkdir(parents=True, exist_ok=True)
         return FitContext(
-            steps=self._store(phase).load(groups),
+            steps=steps,
             iteration=phase.iteration,
-            horizon={spec.name: spec.max_episode_steps},
-            instructions={spec.name: spec.instruction},
+            tasks={task: task_facts(self._env(task).spec_of_task) for task in tasks},
             seed=phase.seed,
             folder=folder,
             config=self.config.learning,
-            pretrained=pretrained,
             device=self.config.device,
             threads=self.config.threads,
             report=lambda stage, done, total: self._observe(PhaseAdvanced(phase, stage, done, total)),
@@ -180,6 +205,11 @@ class Phases:
 
     def _reporter(self, phase: Phase) -> Callable[[int, int, dict[str, float]], None]:
         return lambda done, total, partial: self._observe(PhaseAdvanced(phase, "episodes", done, total, partial))
+
+
+def task_facts(spec: "TaskSpec") -> TaskFacts:
+    """Return what learning knows of a task."""
+    return TaskFacts(spec.max_episode_steps, spec.phrasings, spec.state_names, protocol(spec.name).positive_fraction)
 
 
 def _fit_of(phase: Phase) -> Phase:

@@ -7,8 +7,14 @@ from recap_bench import seeding
 from recap_bench.config import RunConfig
 from recap_bench.method import Method
 
+PRETRAINING = "pretraining"
+"""Stands for the method in what all tasks and seeds share: demonstrations and pre-trained networks."""
+
+EVERY_TASK = "all"
+"""Stands for the task in a fit over the demonstrations of several tasks."""
+
 FOUNDATION = "sft"
-"""The method whose pre-training and fit on demonstrations (iteration 0) all methods of a seed start from."""
+"""The method whose fit on demonstrations (iteration 0) all methods of a seed start from."""
 
 DEMONSTRATIONS = "demonstrations"
 PRETRAIN = "pretrain"
@@ -49,15 +55,26 @@ class Phase:
 
 
 def make_plan(config: RunConfig, methods: list[Method]) -> tuple[Phase, ...]:
-    """Return all phases of the run; a phase that several methods need appears once."""
-    phases: list[Phase] = []
+    """Return all phases of the run, pre-training first; a phase that several methods need appears once."""
+    phases = pretraining_plan(config)
     for task in config.tasks:
         for seed in config.seeds:
-            shared = (DEMONSTRATIONS, PRETRAIN, FIT, EVALUATION)
+            shared = (DEMONSTRATIONS, FIT, EVALUATION)
             phases += [Phase(task, seed, FOUNDATION, 0, name) for name in shared]
             for method in methods:
                 phases += _iterations(config, method, Phase(task, seed, method.name, 0, FIT))
     return tuple(dict.fromkeys(phases))
+
+
+def pretraining_plan(config: RunConfig) -> list[Phase]:
+    """Return the phases of the pre-training that the run starts from."""
+    demonstrations = [demonstrations_of(task) for task in config.demonstrated_tasks]
+    return [*demonstrations, Phase(EVERY_TASK, 0, PRETRAINING, 0, PRETRAIN)]
+
+
+def demonstrations_of(task: str) -> Phase:
+    """Return the phase that collects the demonstrations of `task`, for every run with the same recipe."""
+    return Phase(task, 0, PRETRAINING, 0, DEMONSTRATIONS)
 
 
 def collections(config: RunConfig, method: Method, fit: Phase) -> list[Phase]:
@@ -70,19 +87,27 @@ def collections(config: RunConfig, method: Method, fit: Phase) -> list[Phase]:
     return [
         Phase(fit.task, fit.seed, collector, fit.iteration, name)
         for name in (AUTONOMOUS, second)
-        if collection_size(config, name) > 0
+        if collection_size(config, fit.task, name) > 0
     ]
 
 
-def collection_size(config: RunConfig, name: str) -> int:
-    """Return the number of episodes of a collection of kind `name`."""
-    watched = config.corrected_per_iteration
-    return config.rollouts_per_iteration - watched if name == AUTONOMOUS else watched
+def collection_size(config: RunConfig, task: str, name: str) -> int:
+    """Return the number of episodes of a collection of kind `name` on `task`."""
+    watched = config.watched(task)
+    return config.rollouts(task) - watched if name == AUTONOMOUS else watched
 
 
 def behaviour(phase: Phase) -> Phase:
     """Return the fit whose policy flies the collection `phase`."""
     return Phase(phase.task, phase.seed, phase.method, phase.iteration - 1, FIT)
+
+
+def fit_before(fit: Phase) -> Phase | None:
+    """Return the fit whose policy collected the last round that `fit` sees; None for the fit on demonstrations."""
+    if fit.iteration == 0:
+        return None
+    method = FOUNDATION if fit.iteration == 1 else fit.method
+    return Phase(fit.task, fit.seed, method, fit.iteration - 1, FIT)
 
 
 def data_groups(config: RunConfig, method: Method, fit: Phase) -> list[str]:

@@ -6,11 +6,13 @@
       log.jsonl                     one line per finished phase or warning
       rows.csv                      one row per evaluation episode of the whole run
       summary.json                  measures per task, method and iteration, over all seeds so far
+      pretraining.json              where the pre-training lies that this run began with
+      pretrained/                   the networks that every fit starts from: value/, policy/, diagnostics.json
       <task>/seed<k>/
         store/                      episodes of all methods (see recap_bench.data.store); groups are
                                     demonstrations and <method>-<iteration>-<autonomous|corrected|uncorrected>
-        methods/sft/iteration0/     what all methods share: demonstrations.json, pretrain.json, pretrained/,
-                                    fit.json, policy checkpoint, evaluation.json, evaluation.csv
+        methods/sft/iteration0/     what all methods share: demonstrations.json, fit.json, policy checkpoint,
+                                    evaluation.json, evaluation.csv
         methods/<method>/iteration<i>/
           autonomous.json           summary of each collection (in the collector's folder: the first round is
                                     flown by sft's policy, so it lies in methods/sft/iteration1)
@@ -20,6 +22,13 @@
           evaluation.csv            one row per episode
           check.json                positive, unconditional and negative condition of the same policy
 
+Runs share a pre-training (recap_bench.loop.pretraining), which lies in a folder of the cache, laid out alike:
+
+    cache/<digest of the recipe>/
+      recipe.json                   what the demonstrations and networks were made from
+      <task>/seed0/store/           demonstrations
+      all/seed0/methods/pretraining/iteration0/pretrain.json, pretrained/
+
 A phase's JSON file is written atomically when the phase is finished and marks it as such: a rerun in
 the same folder skips every phase that has one.
 """
@@ -28,6 +37,7 @@ import csv
 import fcntl
 import io
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,14 +48,15 @@ from recap_bench.config import NOT_COMPARED, RunConfig
 from recap_bench.data.shard import package_versions
 from recap_bench.data.store import write_text_atomically
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.loop.plan import Phase
+from recap_bench.loop.plan import PRETRAINING, Phase
 
 
 class RunFolder:
-    """Paths, results and the log of one run."""
+    """Paths, results and the log of one run, and of the pre-training that it starts from."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pretraining: Path | None = None) -> None:
         self.path = path
+        self.pretraining = path / "pretraining" if pretraining is None else pretraining
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -59,6 +70,24 @@ class RunFolder:
                     f"Another run is working in {self.path}; give this one another --out."
                 ) from None
             yield
+
+    @contextmanager
+    def pretraining_locked(self) -> Iterator[None]:
+        """Hold the folder of the pre-training; wait while another run makes it."""
+        self.pretraining.mkdir(parents=True, exist_ok=True)
+        with (self.pretraining / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def adopt_pretrained(self, source: Path) -> Path:
+        """Copy the pre-trained networks `source` into the run, once, and return their folder there."""
+        target = self.path / "pretrained"
+        if not target.exists():
+            temporary = self.path / ".tmp-pretrained"
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.copytree(source, temporary)
+            temporary.rename(target)
+        return target
 
     def adopt(self, config: RunConfig) -> None:
         """Write config.json, or check that the one found describes the same run.
@@ -82,7 +111,11 @@ class RunFolder:
 
     def seed_folder(self, phase: Phase) -> Path:
         """Return the folder of the phase's task and training seed."""
-        return self.path / phase.task / f"seed{phase.seed}"
+        return self.home(phase) / phase.task / f"seed{phase.seed}"
+
+    def home(self, phase: Phase) -> Path:
+        """Return the folder to which the phase belongs: the run's, or the pre-training's."""
+        return self.pretraining if phase.method == PRETRAINING else self.path
 
     def folder(self, phase: Phase) -> Path:
         """Return the folder of the phase's method and iteration."""
@@ -104,9 +137,9 @@ class RunFolder:
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
 
-    def relative(self, path: Path) -> str:
-        """Return `path` relative to the run folder, so that the folder can be moved."""
-        return str(path.relative_to(self.path))
+    def relative(self, phase: Phase, path: Path) -> str:
+        """Return `path` relative to the phase's home, so that the folder can be moved."""
+        return str(path.relative_to(self.home(phase)))
 
     def _result_file(self, phase: Phase) -> Path:
         return self.folder(phase) / f"{phase.name}.json"

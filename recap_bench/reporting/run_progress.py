@@ -32,7 +32,7 @@ def prior_s(config: RunConfig, phase: Phase) -> float:
         steps = policy.fit_steps if phase.iteration > 0 else first
         return GRADIENT_STEP_S * steps * policy.batch * policy.width**2 * policy.blocks / 256
     if phase.name in plan.COLLECTIONS:
-        return EPISODE_S * plan.collection_size(config, phase.name)
+        return EPISODE_S * plan.collection_size(config, phase.task, phase.name)
     return EPISODE_S * episodes[phase.name]
 
 

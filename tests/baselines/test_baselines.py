@@ -5,6 +5,7 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.learning import load_policy
 from recap_bench.learning.policy_fit import PolicyExamples
 from recap_bench.learning.recap import Recap
+from recap_bench.learning.stages import pretrain
 from recap_bench.method import METHODS, make_method
 from tests.learning.tiny import context, episode, steps_of
 
@@ -15,7 +16,7 @@ STEPS = steps_of(*DEMONSTRATIONS, *ROLLOUTS)
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory):
-    return Recap().pretrain(context(steps_of(*DEMONSTRATIONS), tmp_path_factory.mktemp("pretrained")))
+    return pretrain(context(steps_of(*DEMONSTRATIONS), tmp_path_factory.mktemp("pretrained")))
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_sft_ends_with_iteration_zero(pretrained, tmp_path):
 
 def test_filtered_bc_learns_from_successes_and_corrections_without_indicator(pretrained, tmp_path, examples):
     result = make_method("filtered_bc").fit(context(STEPS, tmp_path, 1, pretrained))
-    chosen = examples[-1].chosen
+    chosen = examples[-1].weight > 0
     wanted = STEPS.success[STEPS.episode] | (STEPS.actor == 2)
     assert (chosen == wanted).all()
     assert 0 < chosen.sum() < STEPS.num_steps

@@ -18,6 +18,7 @@ class PushTask(Task):
     spec = TaskSpec(
         name="Push-v0",
         instruction="push the cube to the line",
+        paraphrases=("go there and return",),
         stages=("touch", "push"),
         failure_modes=("none", "off_table", "time_out", "diverged"),
         proficient_time_s=1.5,

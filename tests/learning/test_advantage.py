@@ -3,6 +3,7 @@ import pytest
 
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.advantage import indicator, n_step_advantage, threshold
+from recap_bench.learning.config import LabelConfig
 from recap_bench.learning.labels import episode_ends, normalised_returns, segment_ends
 from tests.learning.tiny import TASK, episode, steps_of
 
@@ -12,7 +13,7 @@ def assert_close(received, expected):
 
 
 def advantage_of(steps, values, n_steps, horizon=10):
-    returns = normalised_returns(steps, {TASK: horizon}, penalty_factor=1.0)
+    returns = normalised_returns(steps, {TASK: horizon}, LabelConfig())
     return n_step_advantage(values, returns, segment_ends(steps), episode_ends(steps), n_steps), returns
 
 
@@ -56,7 +57,7 @@ def test_without_a_number_of_steps_it_is_the_return_minus_the_value():
 
 def test_a_perfect_value_function_leaves_no_advantage():
     steps = steps_of(episode("ppppp", True), episode("ppp", False))
-    returns = normalised_returns(steps, {TASK: 10}, 1.0)
+    returns = normalised_returns(steps, {TASK: 10}, LabelConfig())
     advantage, _ = advantage_of(steps, returns, n_steps=2)
     assert_close(advantage, 0.0)
 

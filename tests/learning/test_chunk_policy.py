@@ -6,25 +6,38 @@ import pytest
 import torch
 
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.learning import load_policy
-from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, build_flow_network
+from recap_bench.learning import load_policy as load_policy_of_any
+from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use, build_flow_network
 from recap_bench.learning.config import PolicyConfig
 from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.tasks import Repertoire, TaskFacts
 from recap_bench.learning.training import isolated_rng
 from tests.learning.tiny import rngs
+
+REPERTOIRE = Repertoire.of(
+    {
+        "Stack-v0": TaskFacts(100, ("stack", "stack the blocks"), ("block", "table")),
+        "Fold-v0": TaskFacts(100, ("fold", "fold the towel"), ("table", "towel")),
+    }
+)
+"""Two tasks with one entry of the observation in common."""
 
 CONDITIONS = ("positive", "none", "negative")
 
 
 def make_policy(conditions=CONDITIONS, **changes):
     config = PolicyConfig(width=32, blocks=1, chunk=4, execute=2, **changes)
-    spec = PolicySpec(config, ("stack", "fold"), conditions)
-    statistics = Statistics(torch.zeros(5), torch.ones(5), torch.zeros(4, 3), torch.full((4, 3), 0.1))
+    spec = PolicySpec(config, REPERTOIRE, conditions)
+    statistics = Statistics(torch.zeros(6), torch.ones(6), torch.zeros(4, 3), torch.full((4, 3), 0.1))
     with isolated_rng(0):
         network = build_flow_network(spec, statistics)
         for weight in network.parameters():
             torch.nn.init.normal_(weight, std=0.3)
-    return FlowPolicy(network, statistics, spec)
+    return FlowPolicy(network, statistics, spec, Use(task="Stack-v0"))
+
+
+def load_policy(folder, **how):
+    return load_policy_of_any(folder, task="Stack-v0", **how)
 
 
 def observation(count=6, seed=0):
@@ -70,9 +83,34 @@ def test_a_row_depends_on_its_instruction_and_on_its_noise():
     assert not np.allclose(first, policy.act(seen, ["stack"] * 6, rngs(6, seed=1)))
 
 
-def test_an_unknown_instruction_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigurationError, match="'stack'; 'fold'"):
+def test_an_instruction_without_a_known_word_is_refused_with_known_ones():
+    with pytest.raises(ConfigurationError, match="blocks, fold, stack"):
         make_policy().act(observation(1), ["juggle"], rngs(1))
+
+
+def test_case_punctuation_and_new_words_do_not_stop_an_instruction():
+    policy, seen = make_policy(), observation(1)
+    chunks = [policy.act(seen, [text], rngs(1)) for text in ("fold the towel", "Fold the towel!", "fold that towel")]
+    np.testing.assert_array_equal(chunks[0], chunks[1])
+    assert not np.allclose(chunks[0], chunks[2])
+
+
+def test_a_policy_of_several_tasks_has_to_be_told_which(folder):
+    with pytest.raises(ConfigurationError, match="Stack-v0, Fold-v0"):
+        load_policy_of_any(folder)
+    with pytest.raises(ConfigurationError, match="not trained on 'Juggle-v0'"):
+        load_policy_of_any(folder, task="Juggle-v0")
+
+
+def test_an_observation_goes_to_the_inputs_of_its_names(folder):
+    """'table' is the second entry of one task and the first of the other: the same number in it means the same."""
+    seen = observation(3)
+    stack, fold = (load_policy_of_any(folder, task=task) for task in ("Stack-v0", "Fold-v0"))
+    zero_block, zero_towel = seen["environment_state"].copy(), seen["environment_state"][:, ::-1].copy()
+    zero_block[:, 0], zero_towel[:, 1] = 0.0, 0.0
+    first = stack.act({**seen, "environment_state": zero_block}, ["fold"] * 3, rngs(3))
+    second = fold.act({**seen, "environment_state": zero_towel}, ["fold"] * 3, rngs(3))
+    np.testing.assert_allclose(first, second, atol=1e-6)
 
 
 def test_a_saved_policy_acts_the_same(folder):

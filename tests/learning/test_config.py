@@ -17,7 +17,7 @@ def test_configs_survive_json(config):
 def test_presets_keep_the_papers_numbers():
     for config in (QUICK, STANDARD):
         assert config.value.bins == 201
-        assert (config.labels.look_ahead, config.labels.positive_fraction) == (50, 0.4)
+        assert (config.labels.look_ahead, config.labels.positive_fraction) == (50, None)
         assert config.labels.pretrain_positive_fraction == 0.3
         assert (config.policy.indicator_dropout, config.policy.flow_steps) == (0.3, 5)
 
@@ -42,6 +42,10 @@ def test_unknown_fields_are_refused():
         (lambda: LabelConfig(positive_fraction=40), "positive_fraction"),
         (lambda: LabelConfig(penalty_factor=-1), "penalty_factor"),
         (lambda: LabelConfig(look_ahead=0), "look_ahead"),
+        (lambda: LabelConfig(negatives="ignored"), "conditioned, unconditional, dropped"),
+        (lambda: LabelConfig(before_rescue="success"), "as_is, failure, down_weighted"),
+        (lambda: LabelConfig(rescue_weight=0.5), "no effect"),
+        (lambda: LearningConfig(start="scratch"), "pretrained, previous"),
     ],
 )
 def test_impossible_options_are_refused(make, message):

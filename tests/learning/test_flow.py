@@ -6,19 +6,27 @@ from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE, drop_indicator, 
 from recap_bench.learning.frames import frames_of
 from recap_bench.learning.networks import FlowNetwork
 from recap_bench.learning.normalisation import OBSERVATION_CLIP, measure
+from recap_bench.learning.tasks import Repertoire, TaskFacts
+from recap_bench.learning.text import Tokenizer
 from recap_bench.learning.training import Schedule, generator, isolated_rng, one_cycle, train
 from tests.learning.tiny import TASK, episode, steps_of
+
+REPERTOIRE = Repertoire.of({TASK: TaskFacts(100, ("go",), ("seed", "seed_again"))})
+
+
+def words(count):
+    return Tokenizer(REPERTOIRE.vocabulary).encode(["go"] * count)
 
 
 def network_of(observation=2, chunk=(1, 1), width=64, blocks=2, seed=0):
     with isolated_rng(seed):
-        return FlowNetwork(observation, chunk, 1, width, blocks)
+        return FlowNetwork(observation, chunk, len(REPERTOIRE.vocabulary), width, blocks)
 
 
 def trained_on(targets, indicator, steps=400):
     """Return a network fitted to `targets` (n, 1, 1) with indicators (n,), and no observation to speak of."""
     network, draw = network_of(), generator("cpu", 0, "test")
-    observation, instruction = torch.zeros(len(targets), 2), torch.zeros(len(targets), dtype=torch.int64)
+    observation, instruction = torch.zeros(len(targets), 2), words(len(targets))
 
     def loss():
         rows = torch.randint(len(targets), (256,), generator=draw)
@@ -31,7 +39,7 @@ def trained_on(targets, indicator, steps=400):
 
 def draw_from(network, indicator, guidance=1.0, count=400, steps=10):
     noise = torch.randn((count, 1, 1), generator=generator("cpu", 1, "noise"))
-    condition = (indicator, torch.zeros(count, dtype=torch.int64))
+    condition = (indicator, words(count))
     return sample(network, torch.zeros(count, 2), noise, condition, guidance, steps).flatten().numpy()
 
 
@@ -55,7 +63,7 @@ def test_the_indicator_chooses_the_mode(two_modes):
 
 def test_guidance_one_is_plain_conditioning(two_modes):
     noise = torch.randn((8, 1, 1), generator=generator("cpu", 2, "noise"))
-    condition = (POSITIVE, torch.zeros(8, dtype=torch.int64))
+    condition = (POSITIVE, words(8))
     plain = sample(two_modes, torch.zeros(8, 2), noise, condition, 1.0, 5)
     nearly = sample(two_modes, torch.zeros(8, 2), noise, condition, 1.0 + 1e-6, 5)
     torch.testing.assert_close(plain, nearly, atol=1e-4, rtol=0)
@@ -92,7 +100,7 @@ def test_steps_that_do_not_count_do_not_change_the_loss():
     losses = []
     for tail in (0.0, 100.0):
         targets = torch.tensor([[[1.0], [2.0], [tail]]])
-        condition = (torch.tensor([POSITIVE]), torch.tensor([0]))
+        condition = (torch.tensor([POSITIVE]), words(1))
         # The last layer starts at zero, so the input cannot carry the difference.
         draw = generator("cpu", 0, "loss")
         losses.append(flow_loss(network, torch.zeros(1, 2), (targets, counts), condition, draw).item())
@@ -100,7 +108,7 @@ def test_steps_that_do_not_count_do_not_change_the_loss():
 
 
 def test_chunks_are_relative_to_the_joint_positions_and_hold_the_last_action():
-    frames = frames_of(steps_of(episode("pppp", True)), (TASK,), "cpu")
+    frames = frames_of(steps_of(episode("pppp", True)), REPERTOIRE, "cpu")
     chunks, counts = frames.chunks(torch.tensor([0, 3]), 3)
     # Joint positions are t, actions t + 1.
     assert chunks[:, :, 0].tolist() == [[1, 2, 3], [1, 1, 1]]
@@ -108,20 +116,20 @@ def test_chunks_are_relative_to_the_joint_positions_and_hold_the_last_action():
 
 
 def test_chunks_do_not_count_past_a_change_of_actor():
-    frames = frames_of(steps_of(episode("ppcc", True)), (TASK,), "cpu")
+    frames = frames_of(steps_of(episode("ppcc", True)), REPERTOIRE, "cpu")
     chunks, counts = frames.chunks(torch.tensor([1, 2]), 3)
     assert counts.tolist() == [[True, False, False], [True, True, True]]
     assert chunks[0, :, 0].tolist() == [1, 1, 1]
 
 
 def test_chunks_do_not_reach_into_the_next_episode():
-    frames = frames_of(steps_of(episode("pp", True), episode("pppp", True)), (TASK,), "cpu")
+    frames = frames_of(steps_of(episode("pp", True), episode("pppp", True)), REPERTOIRE, "cpu")
     chunks, _ = frames.chunks(torch.tensor([1]), 3)
     assert chunks[0, :, 0].tolist() == [1, 1, 1]
 
 
 def test_normalisation_round_trips_and_bounds_unseen_observations():
-    frames = frames_of(steps_of(episode("d" * 30, True, seed=1), episode("d" * 20, True, seed=2)), (TASK,), "cpu")
+    frames = frames_of(steps_of(episode("d" * 30, True, seed=1), episode("d" * 20, True, seed=2)), REPERTOIRE, "cpu")
     statistics = measure(frames, 4)
     chunks, _ = frames.chunks(torch.arange(5), 4)
     torch.testing.assert_close(statistics.relative_targets(statistics.chunks(chunks)), chunks)

@@ -9,8 +9,9 @@ from recap_bench.data.steps import StepData, concatenate, from_episodes
 from recap_bench.learning import load_policy
 from recap_bench.learning.config import LabelConfig, LearningConfig, PolicyConfig, ValueConfig
 from recap_bench.learning.recap import Recap
+from recap_bench.learning.stages import pretrain
 from tests.learning.tiny import context, episode, rngs, steps_of
-from tests.learning.toy_task import INSTRUCTION, demonstrations, run
+from tests.learning.toy_task import INSTRUCTION, STATE_NAMES, demonstrations, run
 
 GOAL = 1.0
 """The hand starts at 0 and is done when it passes this [m]."""
@@ -59,7 +60,7 @@ def speed_of(policy, count=128):
 def test_recap_prefers_the_faster_of_two_ways_and_guidance_more_so(tmp_path):
     speeds = [0.01, 0.03] * 10
     demos, rollouts = walks(speeds, "d", 0), walks(speeds, "p", 1)
-    pretrained = Recap().pretrain(context(demos, tmp_path / "pre", config=SMALL))
+    pretrained = pretrain(context(demos, tmp_path / "pre", config=SMALL))
     sft = Recap().fit(context(demos, tmp_path / "sft", 0, pretrained, SMALL))
     result = Recap().fit(context(concatenate([demos, rollouts]), tmp_path / "fit", 1, pretrained, SMALL))
     speed = {name: speed_of(load_policy(result.policy, **how)) for name, how in result.variants.items()}
@@ -71,11 +72,11 @@ def test_recap_prefers_the_faster_of_two_ways_and_guidance_more_so(tmp_path):
 @pytest.mark.slow
 def test_recap_raises_throughput_on_the_peg_task(tmp_path):
     demos, evaluation = demonstrations(100), np.arange(300) + 10**6
-    pretrained = Recap().pretrain(context(demos, tmp_path / "pre", config=MODERATE))
+    pretrained = pretrain(context(demos, tmp_path / "pre", config=MODERATE))
     sft = load_policy(Recap().fit(context(demos, tmp_path / "sft", 0, pretrained, MODERATE)).policy)
     autonomous = run(np.arange(200) + 5000, sft, 1)[0]
     corrected = run(np.arange(100) + 6000, sft, 1, corrected_after=100)[0]
-    steps = concatenate([demos, from_episodes(autonomous + corrected)])
+    steps = concatenate([demos, from_episodes(autonomous + corrected, STATE_NAMES)])
     result = Recap().fit(context(steps, tmp_path / "fit", 1, pretrained, MODERATE))
     before = run(evaluation, sft, 1)[1]["per_hour"]
     after = run(evaluation, load_policy(result.policy), 1)[1]["per_hour"]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,10 +7,16 @@ from recap_bench.data.episode import ACTOR_CORRECTION
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.config import LabelConfig
 from recap_bench.learning.diagnostics import label_report, share_warnings
-from recap_bench.learning.labels import iteration_labels, normalised_returns, pretraining_labels, reference_steps
+from recap_bench.learning.labels import (
+    before_rescue,
+    iteration_labels,
+    normalised_returns,
+    pretraining_labels,
+    reference_steps,
+)
 from tests.learning.tiny import TASK, episode, steps_of
 
-CONFIG = LabelConfig(look_ahead=3)
+CONFIG = LabelConfig(look_ahead=3, positive_fraction=0.4)
 
 
 def random_values(steps, seed=0):
@@ -17,7 +25,9 @@ def random_values(steps, seed=0):
 
 def label(steps, values, iteration=1, config=CONFIG):
     horizon = dict.fromkeys(np.unique(steps.task).tolist(), 100)
-    return iteration_labels(steps, values, normalised_returns(steps, horizon, 1.0), iteration, config)
+    returns = normalised_returns(steps, horizon, config)
+    share = dict.fromkeys(horizon, config.positive_fraction)
+    return iteration_labels(steps, (values, returns), iteration, share, config)
 
 
 def mixed_steps(corrections=10):
@@ -61,7 +71,7 @@ def test_the_threshold_does_not_depend_on_the_value_of_correction_frames_or_thei
 def test_demonstrations_can_be_forced_positive():
     steps = mixed_steps()
     computed = label(steps, random_values(steps), 2)
-    forced = label(steps, random_values(steps), 2, LabelConfig(look_ahead=3, force_demonstrations=True))
+    forced = label(steps, random_values(steps), 2, replace(CONFIG, force_demonstrations=True))
     demonstrated = (steps.source == "demonstration")[steps.episode]
     assert not computed.indicator[demonstrated].all()
     assert forced.indicator[demonstrated].all()
@@ -80,13 +90,13 @@ def test_every_task_has_its_own_threshold():
 
 def test_an_indicator_that_encodes_the_task_is_warned_about():
     steps = steps_of(*(episode("p" * 50, True, 1, i) for i in range(4)))
-    labels = label(steps, random_values(steps), config=LabelConfig(look_ahead=3, positive_fraction=0.02))
+    labels = label(steps, random_values(steps), config=replace(CONFIG, positive_fraction=0.02))
     assert "encodes the task" in share_warnings(steps, labels)[0]
 
 
 def test_pretraining_labels_thirty_percent_of_the_demonstrations_with_monte_carlo_advantage():
     steps = steps_of(*(episode("d" * 50, i % 2 == 0, seed=i) for i in range(4)))
-    returns = normalised_returns(steps, {TASK: 100}, 1.0)
+    returns = normalised_returns(steps, {TASK: 100}, CONFIG)
     labels = pretraining_labels(steps, random_values(steps), returns, CONFIG)
     assert labels.indicator.mean() == pytest.approx(0.3, abs=0.01)
     np.testing.assert_allclose(labels.advantage, returns - labels.values)
@@ -100,7 +110,7 @@ def test_an_iteration_without_autonomous_steps_is_refused():
 
 def test_a_task_without_horizon_is_refused():
     with pytest.raises(ConfigurationError, match="No horizon for task"):
-        normalised_returns(steps_of(episode("dd", True)), {}, 1.0)
+        normalised_returns(steps_of(episode("dd", True)), {}, CONFIG)
 
 
 def test_report_gives_the_realised_shares_by_source_and_outcome(tmp_path):
@@ -110,7 +120,28 @@ def test_report_gives_the_realised_shares_by_source_and_outcome(tmp_path):
     assert report["positive_share_reference"] == pytest.approx(0.4, abs=0.01)
     assert report["positive_share_by"]["rollout/success/correction"] == 1.0
     assert set(report["positive_share_by"]) > {"demonstration/success", "rollout/failure"}
-    labels.save(tmp_path / "labels.npz")
+    labels.save(tmp_path / "labels.npz", np.full(steps.num_steps, -4.0))
     saved = np.load(tmp_path / "labels.npz")
     assert (saved["indicator"] == labels.indicator).all()
     assert saved["tasks"].tolist() == [TASK]
+
+
+def test_what_precedes_a_rescue_can_count_as_a_failure_of_its_own():
+    """Three steps, then one correction that succeeds: horizon and penalty are 100 steps each."""
+    steps = steps_of(episode("pppcp", True, 1), episode("pp", True, 1, seed=1))
+    assert before_rescue(steps).tolist() == [True] * 3 + [False] * 4
+    as_failure = replace(CONFIG, before_rescue="failure")
+    returns = normalised_returns(steps, {TASK: 100}, as_failure)
+    np.testing.assert_allclose(returns * -200, [102, 101, 100, 1, 0, 1, 0])
+    np.testing.assert_allclose(normalised_returns(steps, {TASK: 100}, CONFIG) * -200, [4, 3, 2, 1, 0, 1, 0])
+    values = np.full(7, -0.1)
+    labels = label(steps, values, config=replace(as_failure, positive_fraction=0.5))
+    # The window of the failed part ends with it: nothing is bootstrapped from the operator's part.
+    np.testing.assert_allclose(labels.advantage[:3], returns[:3] + 0.1)
+
+
+def test_the_window_before_a_rescue_bootstraps_with_the_operators_first_value():
+    steps = steps_of(episode("pppcp", True, 1))
+    values = np.array([-0.5, -0.5, -0.5, -0.2, -0.1])
+    labels = label(steps, values, config=replace(CONFIG, positive_fraction=0.5))
+    np.testing.assert_allclose(labels.advantage[:3], 0.3 - np.array([3, 2, 1]) / 200)

@@ -10,8 +10,9 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.learning import load_policy
 from recap_bench.learning.chunk_policy import FlowPolicy
 from recap_bench.learning.recap import Recap
+from recap_bench.learning.stages import pretrain
 from tests.learning.tiny import TINY, context, episode, rngs, steps_of, with_policy
-from tests.learning.toy_task import INSTRUCTION, demonstrations, run
+from tests.learning.toy_task import INSTRUCTION, STATE_NAMES, demonstrations, run
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def demos():
 
 @pytest.fixture(scope="module")
 def pretrained(demos, tmp_path_factory):
-    return Recap().pretrain(context(demos, tmp_path_factory.mktemp("pretrained")))
+    return pretrain(context(demos, tmp_path_factory.mktemp("pretrained")))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def everything(demos, pretrained):
     policy = load_policy(pretrained / "policy")
     autonomous = run(np.arange(6) + 500, policy, 1)[0]
     corrected = run(np.arange(6) + 600, policy, 1, corrected_after=20)[0]
-    return concatenate([demos, from_episodes(autonomous + corrected)])
+    return concatenate([demos, from_episodes(autonomous + corrected, STATE_NAMES)])
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_guidance_of_the_config_is_saved_with_the_policy(everything, pretrained,
 
 def test_without_drop_out_there_is_no_unconditional_variant(everything, demos, tmp_path):
     config = with_policy(TINY, indicator_dropout=0.0)
-    pretrained = Recap().pretrain(context(demos, tmp_path / "pre", config=config))
+    pretrained = pretrain(context(demos, tmp_path / "pre", config=config))
     result = Recap().fit(context(everything, tmp_path / "fit", 1, pretrained, config))
     assert list(result.variants) == ["negative"]
 
@@ -126,13 +127,13 @@ def test_a_fit_without_pretraining_is_refused(everything, tmp_path):
 
 def test_a_task_without_instruction_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="No instruction for task Other-v0"):
-        Recap().pretrain(context(steps_of(episode("dd", True, task="Other-v0")), tmp_path))
+        pretrain(context(steps_of(episode("dd", True, task="Other-v0")), tmp_path))
 
 
 def test_progress_is_reported_to_the_end(demos, tmp_path):
     seen = []
     settings = context(demos, tmp_path)
-    Recap().pretrain(type(settings)(**{**vars(settings), "report": lambda *args: seen.append(args)}))
+    pretrain(type(settings)(**{**vars(settings), "report": lambda *args: seen.append(args)}))
     assert seen[0] == ("value", 1, 2)
     assert seen[-1] == ("policy", 15, 15)
 
@@ -141,7 +142,7 @@ def test_the_policy_imitates_a_plain_motion_in_seconds(tmp_path):
     """Operators who always close the jaw by one unit per step: the chunk must count up from the joint positions."""
     steps = steps_of(*(episode("d" * 30, i % 2 == 0, seed=i) for i in range(8)))
     config = with_policy(TINY, pretrain_steps=150, sft_steps=150, learning_rate=3e-3)
-    pretrained = Recap().pretrain(context(steps, tmp_path / "pre", config=config))
+    pretrained = pretrain(context(steps, tmp_path / "pre", config=config))
     policy = load_policy(Recap().fit(context(steps, tmp_path / "sft", 0, pretrained, config)).policy)
     seen = {"agent_pos": np.full((4, 3), 10.0, np.float32), "environment_state": np.zeros((4, 2), np.float32)}
     chunks = policy.act(seen, [INSTRUCTION] * 4, rngs(4))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.learning.config import LabelConfig
 from recap_bench.learning.labels import normalised_returns
 from recap_bench.learning.returns import bins_per_second, returns_to_go
 from tests.learning.tiny import episode, steps_of
@@ -41,7 +42,7 @@ def test_negative_penalty_is_refused():
 
 def test_each_task_has_its_own_normaliser():
     steps = steps_of(episode("pp", True, task="Short-v0"), episode("pp", True, task="Long-v0"))
-    returns = normalised_returns(steps, {"Short-v0": 2, "Long-v0": 20}, penalty_factor=1.0)
+    returns = normalised_returns(steps, {"Short-v0": 2, "Long-v0": 20}, LabelConfig())
     np.testing.assert_allclose(returns, [-1 / 4, 0, -1 / 40, 0])
 
 

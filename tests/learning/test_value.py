@@ -1,14 +1,12 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.learning.diagnostics import rank_correlation, separation
+from recap_bench.learning.diagnostics import mean_values, rank_correlations, separation
 from recap_bench.learning.recap import Recap
 from recap_bench.learning.splits import folds, holdout
-from recap_bench.learning.stages import Fitting
+from recap_bench.learning.stages import Fitting, pretrain
 from recap_bench.learning.value import (
     ValueFunction,
     constant_log_likelihood,
@@ -55,7 +53,7 @@ def test_expectation_reads_the_mean_of_the_distribution():
 
 def test_constant_log_likelihood_is_the_entropy_of_a_matching_histogram():
     returns = torch.tensor([-1.0, 0.0], dtype=torch.float64).repeat(1000)
-    assert constant_log_likelihood(returns, returns, 3) == pytest.approx(-np.log(2), abs=1e-3)
+    assert constant_log_likelihood(returns, returns, 3).mean() == pytest.approx(-np.log(2), abs=1e-3)
 
 
 def test_episodes_with_one_start_state_share_a_fold_and_keep_it_as_episodes_are_added():
@@ -95,10 +93,11 @@ def marked_episodes(count=24):
 
 
 def test_value_function_beats_a_constant_on_held_out_episodes(tmp_path):
-    fit, fitting = value_fit(demonstrations(30), tmp_path)
-    assert fit.log_likelihood > fit.constant_log_likelihood + 0.2
+    fit, fitting = value_fit(demonstrations(60), tmp_path)
+    assert fit.log_likelihood.mean() > fit.constant_log_likelihood.mean() + 0.2
     assert fit.judged.all()
-    assert separation(fitting.context.steps, fit.values) > 0.8
+    steps = fitting.context.steps
+    assert separation(mean_values(steps, fit.values), steps.success) > 0.8
     assert np.corrcoef(fit.values, fitting.returns)[0, 1] > 0.3
 
 
@@ -121,8 +120,7 @@ def test_value_checkpoint_predicts_the_same(tmp_path):
     fit.function.save(tmp_path / "value")
     loaded = ValueFunction.load(tmp_path / "value")
     fold = torch.from_numpy(folds(fitting.context.steps.seed, 2, 0)[fitting.context.steps.episode])
-    inputs = (fitting.frames.observations, fitting.frames.instruction, fold)
-    np.testing.assert_array_equal(loaded.predict(*inputs), fit.function.predict(*inputs))
+    np.testing.assert_array_equal(loaded.predict(fitting.frames, fold), fit.function.predict(fitting.frames, fold))
 
 
 def test_two_fits_with_one_seed_give_the_same_values(tmp_path):
@@ -142,16 +140,16 @@ def test_too_few_start_states_are_refused(tmp_path):
 def test_a_value_function_that_knows_nothing_is_reported_or_refused(tmp_path):
     steps = marked_episodes()
     ignorant = with_value(TINY, steps=1, check_every=1)
-    path = Recap().pretrain(context(steps, tmp_path / "a", config=ignorant))
+    path = pretrain(context(steps, tmp_path / "a", config=ignorant))
     assert "knows nothing" in (path / "diagnostics.json").read_text()
     with pytest.raises(DataError, match="knows nothing"):
-        Recap().pretrain(context(steps, tmp_path / "b", config=with_value(ignorant, strict=True)))
+        pretrain(context(steps, tmp_path / "b", config=with_value(ignorant, strict=True)))
 
 
 def test_another_penalty_than_that_of_the_pretraining_is_refused(tmp_path):
     steps = demonstrations(12)
-    pretrained = Recap().pretrain(context(steps, tmp_path / "pre"))
-    rollouts = steps_of(*(episode("p" * 20, True, 1, seed=i) for i in range(4)))
+    pretrained = pretrain(context(steps, tmp_path / "pre"))
+    rollouts = demonstrations(4, seed=1)
     changed = with_labels(TINY, penalty_factor=2.0)
     with pytest.raises(ConfigurationError, match=r"penalty_factor = 1\.0, not 2\.0"):
         Recap().fit(context(rollouts, tmp_path / "fit", 1, pretrained, changed))
@@ -160,13 +158,17 @@ def test_another_penalty_than_that_of_the_pretraining_is_refused(tmp_path):
 def test_rank_correlation_is_measured_within_episodes():
     steps = steps_of(episode("ppp", True), episode("ppp", True))
     returns = np.array([-0.3, -0.2, -0.1, -0.9, -0.8, -0.7])
-    assert rank_correlation(steps, np.array([1.0, 2, 3, 3, 2, 1]), returns) == pytest.approx(0.0)
-    assert rank_correlation(steps, np.array([1.0, 2, 3, -3, -2, -1]), returns) == pytest.approx(1.0)
-    assert rank_correlation(steps, np.zeros(6), returns) is None
+    assert rank_correlations(steps, np.array([1.0, 2, 3, 3, 2, 1]), returns) == pytest.approx([1.0, -1.0])
+    assert rank_correlations(steps, np.array([1.0, 2, 3, -3, -2, -1]), returns) == pytest.approx([1.0, 1.0])
+    assert len(rank_correlations(steps, np.zeros(6), returns)) == 0
 
 
 def test_separation_is_the_chance_that_a_success_looks_better():
-    steps = steps_of(*(episode("pp", success) for success in (True, True, False, False)))
-    values = np.repeat([-0.1, -0.5, -0.5, -0.9], 2)
-    assert separation(steps, values) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
-    assert separation(replace(steps, success=np.ones(4, bool)), values) is None
+    means = np.array([-0.1, -0.5, -0.5, -0.9])
+    assert separation(means, np.array([True, True, False, False])) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    assert separation(means, np.ones(4, bool)) is None
+
+
+def test_mean_values_are_those_of_each_episode():
+    steps = steps_of(episode("pp", True), episode("ppp", False))
+    np.testing.assert_allclose(mean_values(steps, np.array([-0.2, -0.4, -0.1, -0.2, -0.3])), [-0.3, -0.2])

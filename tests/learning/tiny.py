@@ -9,8 +9,11 @@ import numpy as np
 from recap_bench.data.episode import ACTOR_CORRECTION, ACTOR_DEMONSTRATOR, ACTOR_POLICY, Episode
 from recap_bench.data.steps import StepData, from_episodes
 from recap_bench.learning.config import LabelConfig, LearningConfig, PolicyConfig, ValueConfig
+from recap_bench.learning.tasks import TaskFacts
 from recap_bench.method import FitContext
 from tests.learning.toy_task import HORIZON, INSTRUCTION, TASK
+
+PHRASINGS = (INSTRUCTION, "move the peg over and let go")
 
 ACTORS = {"p": ACTOR_POLICY, "d": ACTOR_DEMONSTRATOR, "c": ACTOR_CORRECTION}
 
@@ -50,7 +53,7 @@ def episode(actors: str, success: bool, iteration: int = 0, seed: int = 0, task:
 
 def steps_of(*episodes: Episode) -> StepData:
     """Return the steps of the episodes."""
-    return from_episodes(list(episodes))
+    return from_episodes(list(episodes), ("seed", "seed_again"))
 
 
 def context(
@@ -60,8 +63,7 @@ def context(
     return FitContext(
         steps=steps,
         iteration=iteration,
-        horizon={TASK: HORIZON},
-        instructions={TASK: INSTRUCTION},
+        tasks={TASK: TaskFacts(HORIZON, PHRASINGS, steps.state_names)},
         seed=0,
         folder=folder,
         config=config,

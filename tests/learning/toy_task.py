@@ -15,6 +15,7 @@ from recap_bench.policy import Policy
 TASK = "ToyPeg-v0"
 INSTRUCTION = "put the peg into the slot"
 HORIZON = 300
+STATE_NAMES = ("peg_x", "peg_y", "slot_x", "slot_y", "to_peg_x", "to_peg_y", "to_slot_x", "to_slot_y", "held")
 SPEED = 0.02
 """Largest motion of the hand per step [m]."""
 SAFE_SPEED = 0.012
@@ -99,7 +100,7 @@ class Operators:
 
 def demonstrations(count: int, seed: int = 0) -> StepData:
     """Return `count` episodes of mixed operators."""
-    return from_episodes(run(np.arange(count) + 1000 * seed, None, 0)[0])
+    return from_episodes(run(np.arange(count) + 1000 * seed, None, 0)[0], STATE_NAMES)
 
 
 def run(

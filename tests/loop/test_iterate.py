@@ -10,6 +10,7 @@ from recap_bench.loop import plan
 from recap_bench.loop.events import PhaseAdvanced, PhaseFinished, PhaseStarted, RunPlanned, Warned
 from recap_bench.loop.intervention import GateConfig
 from recap_bench.loop.iterate import run
+from recap_bench.loop.pretraining import pretraining_folder
 from recap_bench.loop.run_folder import RunFolder
 from tests.loop.toy_method import TOY_PARTS, ToyMethod, toy_config
 from tests.toy_env import ToyVectorEnv
@@ -122,7 +123,7 @@ def test_a_killed_collection_keeps_its_full_shards(tmp_path):
     parts = dataclasses.replace(TOY_PARTS, make_env=env_that_counts)
     with pytest.raises(KeyboardInterrupt):
         run(config, kill, parts)
-    store = Store.open(tmp_path / "toy/Espresso-v0/seed0/store")
+    store = Store.open(pretraining_folder(config) / "Espresso-v0/seed0/store")
     assert len(store.seeds("demonstrations")) == 6
     resumed = []
     run(config, lambda event: resumed.append(event) if isinstance(event, PhaseAdvanced) else None, parts)
@@ -132,7 +133,7 @@ def test_a_killed_collection_keeps_its_full_shards(tmp_path):
 
 def test_diverged_episodes_are_reported_and_not_stored(tmp_path):
     config = toy_config(tmp_path / "toy", iterations=0)
-    first = plan.Phase("Espresso-v0", 0, plan.FOUNDATION, 0, plan.DEMONSTRATIONS)
+    first = plan.demonstrations_of("Espresso-v0")
     broken = plan.environment_seeds(first, 6)[2]
     fresh = plan.environment_seeds(dataclasses.replace(first, name=plan.EVALUATION), 5)[1]
     parts = dataclasses.replace(
@@ -142,7 +143,7 @@ def test_diverged_episodes_are_reported_and_not_stored(tmp_path):
     summary = run(config, lambda event: warnings.append(event) if isinstance(event, Warned) else None, parts)
     store = Store.open(tmp_path / "toy/Espresso-v0/seed0/store")
     assert store.seeds("demonstrations") == set(plan.environment_seeds(first, 6)) - {broken}
-    assert RunFolder(config.out).result(first)["diverged_seeds"] == [broken]
+    assert RunFolder(config.out, pretraining_folder(config)).result(first)["diverged_seeds"] == [broken]
     assert str(broken) in warnings[0].message
     assert summary[0]["episodes"] == 5
     assert summary[0]["failure_modes"]["diverged"] == 1
@@ -206,3 +207,38 @@ def test_the_first_round_is_flown_once_for_all_methods(tmp_path):
         ("sft", "autonomous"), ("sft", "corrected"), ("sft", "uncorrected")
     ]  # fmt: skip
     assert not [phase for phase in phases if phase.method == "sft" and phase.iteration > 0 and phase not in first]
+
+
+def pretrained_times(config, parts):
+    """Return how often networks were pre-trained while `config` was run."""
+    count = []
+    counting = dataclasses.replace(parts, pretrain=lambda context: count.append(1) or parts.pretrain(context))
+    run(config, parts=counting)
+    return len(count)
+
+
+def test_runs_with_one_recipe_pretrain_once(tmp_path):
+    first = toy_config(tmp_path / "first", iterations=0)
+    assert pretrained_times(first, TOY_PARTS) == 1
+    assert pretrained_times(toy_config(tmp_path / "second", iterations=0, seeds=(1, 2)), TOY_PARTS) == 0
+    assert pretrained_times(toy_config(tmp_path / "third", iterations=0, demonstrations=7), TOY_PARTS) == 1
+    # Only what decides the networks is in the recipe.
+    assert pretraining_folder(first) == pretraining_folder(dataclasses.replace(first, evaluation_episodes=9))
+
+
+def test_a_run_is_complete_without_the_cache(tmp_path):
+    config = toy_config(tmp_path / "toy", iterations=0)
+    run(config, parts=TOY_PARTS)
+    assert (config.out / "pretrained/start.json").exists()
+    store = Store.open(config.out / "Espresso-v0/seed0/store")
+    assert len(store.seeds("demonstrations")) == 6
+
+
+def test_a_pretraining_can_be_given_and_must_be_finished(tmp_path):
+    made = toy_config(tmp_path / "made", iterations=0)
+    run(made, parts=TOY_PARTS)
+    given = toy_config(tmp_path / "given", iterations=0, demonstrations=99, pretrained=pretraining_folder(made))
+    assert pretrained_times(given, TOY_PARTS) == 0
+    unfinished = toy_config(tmp_path / "other", iterations=0, pretrained=tmp_path / "nothing")
+    with pytest.raises(DataError, match="no finished pre-training"):
+        run(unfinished, parts=TOY_PARTS)

@@ -22,10 +22,6 @@ class ToyMethod:
         self.uses_corrections = name == "recap"
         self.iterates = name != "sft"
 
-    def pretrain(self, context: FitContext) -> Path:
-        (context.folder / "start.json").write_text("{}")
-        return context.folder
-
     def fit(self, context: FitContext) -> FitResult:
         assert context.pretrained is not None
         assert context.pretrained.is_dir()
@@ -37,6 +33,12 @@ class ToyMethod:
         diagnostics = {"episodes": context.steps.num_episodes, "positions": context.steps.num_steps}
         variants = {"negative": {"reach": 0.2}} if self.uses_corrections else {}
         return FitResult(context.folder, diagnostics, variants, ("a toy",) if context.iteration else ())
+
+
+def pretrain_toy(context: FitContext) -> Path:
+    context.folder.mkdir(parents=True, exist_ok=True)
+    (context.folder / "start.json").write_text("{}")
+    return context.folder
 
 
 def load_toy_policy(path: Path, **overrides: float) -> SteadyPolicy:
@@ -54,6 +56,7 @@ def toy_config(out: Path, **changes) -> RunConfig:
         "evaluation_episodes": 5,
         "check_episodes": 3,
         "shard_episodes": 2,
+        "cache": out.parent / "pretrained",
         "gate": GateConfig(no_progress_s=0.4, reaction_delay_s=0.04),
     }
     return RunConfig(out=out, **{**values, **changes})
@@ -63,4 +66,5 @@ TOY_PARTS = Parts(
     make_env=lambda config, task, dumps: ToyVectorEnv(config.num_envs),
     make_method=ToyMethod,
     load_policy=load_toy_policy,
+    pretrain=pretrain_toy,
 )

@@ -1,0 +1,79 @@
+"""Where a run's pre-training lies: in a cache, under a digest of everything that it is made from."""
+
+import hashlib
+import json
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from recap_bench.config import RunConfig
+from recap_bench.data.shard import package_versions
+from recap_bench.data.store import write_text_atomically
+from recap_bench.errors import DataError
+from recap_bench.loop import plan
+from recap_bench.loop.run_folder import RunFolder
+
+SOURCES = ("recap_bench.envs", "recap_bench.assets", "recap_bench.data", "recap_bench.learning", "recap_bench.loop")
+"""Packages whose source decides demonstrations and networks."""
+
+RECIPE, BEGUN = "recipe.json", "pretraining.json"
+
+
+def pretraining_folder(config: RunConfig) -> Path:
+    """Return the folder of the pre-training that `config` starts from, or that its unfinished run started from."""
+    begun = config.out / BEGUN
+    if begun.exists():
+        return Path(json.loads(begun.read_text(encoding="utf-8"))["folder"])
+    if config.pretrained is not None:
+        return config.pretrained
+    return config.cache / hashlib.sha256(_text(recipe(config)).encode()).hexdigest()[:16]
+
+
+def recipe(config: RunConfig) -> dict[str, Any]:
+    """Return everything that decides the demonstrations and the pre-trained networks, in JSON types."""
+    return {
+        "tasks": list(config.demonstrated_tasks),
+        "demonstrations": config.demonstrations,
+        "profile_mix": dict(config.profile_mix),
+        "randomization": config.randomization,
+        "learning": config.learning.pretraining(),
+        "device": config.device,
+        "versions": {**package_versions(), "torch": metadata.version("torch")},
+        "sources": {package: _fingerprint(package) for package in SOURCES},
+    }
+
+
+def adopt_recipe(config: RunConfig, folder: Path) -> None:
+    """Write the recipe into a new pre-training `folder`, or see that the one there serves the run.
+
+    Raises DataError if `config.pretrained` holds no finished pre-training of the run's tasks.
+    """
+    file = folder / RECIPE
+    if (
+        config.pretrained is not None
+        and RunFolder(config.out, folder).result(plan.pretraining_plan(config)[-1]) is None
+    ):
+        raise DataError(
+            f"{folder} holds no finished pre-training. Give a folder of the cache, by default {config.cache}."
+        )
+    if not file.exists():
+        write_text_atomically(file, _text(recipe(config)))
+    write_text_atomically(config.out / BEGUN, json.dumps({"folder": str(folder)}))
+    found = json.loads(file.read_text(encoding="utf-8"))["tasks"]
+    missing = sorted(set(config.demonstrated_tasks) - set(found))
+    if missing:
+        raise DataError(f"The pre-training {folder} knows {', '.join(found)}, but not {', '.join(missing)}.")
+
+
+def _text(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=1, sort_keys=True)
+
+
+def _fingerprint(package: str) -> str:
+    """Return a digest of the source and asset files of `package`."""
+    digest = hashlib.sha256()
+    with resources.as_file(resources.files(package)) as root:
+        files = [file for suffix in ("*.py", "*.xml") for file in root.rglob(suffix)]
+        for file in sorted(files):
+            digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
