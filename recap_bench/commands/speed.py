@@ -1,7 +1,7 @@
 """Measure control steps per second, beside bare physics on the same work.
 
 Steps per second are summed over simulations and threads; ratio is the environment's rate over that of MuJoCo's batch
-stepping alone.
+stepping alone. With --learning the gradient steps of a policy's fit are measured instead, beside bare passes.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recap_bench.commands.options import add_tasks, add_threads, all_tasks
+from recap_bench.commands.options import add_device, add_tasks, add_threads, all_tasks, limit_threads
 
 HELP = "measure control steps per second, beside bare physics"
 PIXELS = {"blocks": 6, "block_steps": 5}
@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--modes", nargs="+", default=["state"], help="state, or pixels: three 96-pixel cameras (needs OpenGL)"
     )
+    parser.add_argument("--learning", action="store_true", help="measure a policy's fit instead")
+    add_device(parser)
     parser.add_argument("--json", type=Path, default=None, help="file for the rows")
 
 
@@ -31,6 +33,8 @@ def execute(args: argparse.Namespace) -> int:
     """Print each row as it comes, and write all of them."""
     from recap_bench.speed import SpeedConfig, measure
 
+    if args.learning:
+        return _learning(args)
     rows = []
     for task in all_tasks(args.tasks):
         for mode in args.modes:
@@ -38,10 +42,29 @@ def execute(args: argparse.Namespace) -> int:
                 options = PIXELS if mode == "pixels" else {}
                 rows.append(measure(SpeedConfig(task, num_envs, args.threads, mode, **options)))
                 print(_line(rows[-1]), flush=True)
-                if args.json:
-                    args.json.parent.mkdir(parents=True, exist_ok=True)
-                    args.json.write_text(json.dumps(rows, indent=2) + "\n")
+                _write(args.json, rows)
     return 0
+
+
+def _learning(args: argparse.Namespace) -> int:
+    limit_threads(args.threads)
+    from recap_bench.learning.config import STANDARD
+    from recap_bench.learning.speed import measure_training
+
+    row = measure_training(STANDARD.policy, args.device)
+    print(
+        f"policy {row['width']} x {row['blocks']}, batch {row['batch']}, {row['device']}, {row['threads']} threads: "
+        f"{row['fit_ms_per_step']:.1f} ms per gradient step, bare passes {row['bare_ms_per_step']:.1f} ms, "
+        f"ratio {row['ratio']:.3f}"
+    )
+    _write(args.json, [row])
+    return 0
+
+
+def _write(file: Path | None, rows: list[dict[str, Any]]) -> None:
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 def _line(row: dict[str, Any]) -> str:

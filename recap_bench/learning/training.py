@@ -22,6 +22,9 @@ REPORT_EVERY = 50
 GRADIENT_CLIP = 1.0
 """Largest norm of a gradient; a rare large one would undo many steps of a one-cycle schedule."""
 
+AVERAGE_EVERY = 4
+"""Gradient steps between two updates of the averaged weights; at every step they cost 3 % of a fit."""
+
 WARM_UP = 0.15
 """Share of the one-cycle schedule in which the learning rate rises."""
 
@@ -80,7 +83,9 @@ def train(
     for step in range(1, schedule.steps + 1):
         recent.append(descend(network, optimiser, loss()))
         pace.step()
-        update_average(average, network, min(schedule.ema, step / (step + 10.0)))
+        if step % AVERAGE_EVERY == 0 or step == schedule.steps:
+            decay = min(schedule.ema, step / (step + 10.0)) ** AVERAGE_EVERY
+            update_average(average, network, decay)
         if step % REPORT_EVERY == 0 or step == schedule.steps:
             history.append((step, float(torch.stack(recent).mean())))
             recent.clear()
