@@ -6,8 +6,9 @@ import torch
 
 from recap_bench.learning.frames import Frames
 
-OBSERVATION_CLIP = 5.0
-"""Standardised observations are clipped to this; states that no demonstration has seen stay bounded."""
+LINEAR = 3.0
+"""Standardised observations grow as a logarithm beyond this: states that no demonstration has seen stay moderate, and
+rare large values keep their order. Clipping them hid the force on the tamper, which is zero most of the time."""
 
 STD_FLOOR = 1e-4
 """Smallest standard deviation [rad, m, ...]: a constant input gives 0 instead of noise."""
@@ -26,9 +27,9 @@ class Statistics:
     chunk_std: torch.Tensor
 
     def observations(self, raw: torch.Tensor) -> torch.Tensor:
-        """Return standardised, clipped observations, (B, F) -> (B, F); what a task lacks (NaN) becomes 0."""
+        """Return standardised, compressed observations, (B, F) -> (B, F); what a task lacks (NaN) becomes 0."""
         scaled = (raw - self.observation_mean) / self.observation_std
-        return scaled.clamp_(-OBSERVATION_CLIP, OBSERVATION_CLIP).nan_to_num_(0.0)
+        return compressed(scaled).nan_to_num_(0.0)
 
     def chunks(self, relative: torch.Tensor) -> torch.Tensor:
         """Return chunks in network units, (B, H, A) [rad] -> (B, H, A)."""
@@ -50,6 +51,12 @@ class Statistics:
     def to(self, device: str) -> "Statistics":
         """Return a copy on `device`."""
         return Statistics(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+def compressed(scaled: torch.Tensor) -> torch.Tensor:
+    """Return x where |x| <= LINEAR, and sign(x) (LINEAR + log(1 + |x| - LINEAR)) beyond."""
+    excess = (scaled.abs() - LINEAR).clamp_min(0.0)
+    return scaled + scaled.sign() * (excess.log1p() - excess)
 
 
 def measure(frames: Frames, chunk: int) -> Statistics:
