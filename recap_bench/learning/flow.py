@@ -5,6 +5,7 @@ minus the paper's f. Time 0 is noise, time 1 is data.
 """
 
 import torch
+from torch import nn
 
 from recap_bench.learning.networks import INDICATORS, FlowNetwork
 
@@ -19,7 +20,7 @@ def drop_indicator(indicator: torch.Tensor, rate: float, draw: torch.Generator) 
 
 
 def flow_loss(
-    network: FlowNetwork,
+    network: nn.Module,
     observation: torch.Tensor,
     chunk: tuple[torch.Tensor, torch.Tensor],
     condition: tuple[torch.Tensor, torch.Tensor],

@@ -13,7 +13,7 @@ from recap_bench.learning.flow import drop_indicator, flow_loss
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.text import Phrasebook, Tokenizer
-from recap_bench.learning.training import Schedule, Stopwatch, autocast, generator, isolated_rng, train
+from recap_bench.learning.training import Schedule, Stopwatch, autocast, compiled, generator, isolated_rng, train
 from recap_bench.seeding import derive_seed
 
 
@@ -89,6 +89,7 @@ def fit_policy(
     if start is not None:
         network.load_state_dict(start.network.state_dict())
     network.to(device)
+    runner = compiled(network, config.compile)
     dropped: list[torch.Tensor] = []
 
     def loss() -> torch.Tensor:
@@ -100,7 +101,7 @@ def fit_policy(
         observation = statistics.observations(frames.observations[picked])
         condition = (shown, phrasebook.draw(frames.task[picked], draw))
         with autocast(config.precision, device.type):
-            return flow_loss(network, observation, (statistics.chunks(relative), counts), condition, draw)
+            return flow_loss(runner, observation, (statistics.chunks(relative), counts), condition, draw)
 
     watch = Stopwatch()
     schedule = Schedule(setup.steps, config.learning_rate, config.weight_decay, config.ema)

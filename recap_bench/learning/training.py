@@ -2,11 +2,12 @@
 
 import copy
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -15,6 +16,9 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.seeding import derive_seed
 
 Network = TypeVar("Network", bound=nn.Module)
+
+COMPILERS = ("g++", "clang++", "c++")
+"""What torch.compile can use on a CPU."""
 
 REPORT_EVERY = 50
 """Gradient steps between two reports of progress."""
@@ -65,6 +69,21 @@ def autocast(precision: str, device: str) -> AbstractContextManager:
             "precision = 'bfloat16' is slower than float32 on this processor. Use 'auto' or 'float32'."
         )
     return torch.autocast(kind, torch.bfloat16, enabled=precision != "float32" and hardware)
+
+
+def compiled(network: nn.Module, wanted: bool) -> nn.Module:
+    """Return `network` as it runs in training: compiled if `wanted`; both share their weights.
+
+    Raises ConfigurationError where nothing can compile it.
+    """
+    if not wanted:
+        return network
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    if on_cpu and not any(shutil.which(name) for name in COMPILERS):
+        raise ConfigurationError(
+            f"policy.compile needs a C++ compiler ({', '.join(COMPILERS)}), and none is installed. Use compile = false."
+        )
+    return cast(nn.Module, torch.compile(network))
 
 
 def train(

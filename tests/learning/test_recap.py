@@ -147,3 +147,18 @@ def test_the_policy_imitates_a_plain_motion_in_seconds(tmp_path):
     seen = {"agent_pos": np.full((4, 3), 10.0, np.float32), "environment_state": np.zeros((4, 2), np.float32)}
     chunks = policy.act(seen, [INSTRUCTION] * 4, rngs(4))
     np.testing.assert_allclose(chunks[:, :, 0], np.tile(np.arange(11.0, 17.0), (4, 1)), atol=1.0)
+
+
+def test_compiling_without_a_compiler_is_refused(demos, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"needs a C\+\+ compiler"):
+        pretrain(context(demos, tmp_path, config=with_policy(TINY, compile=True)))
+
+
+@pytest.mark.slow
+def test_a_compiled_fit_learns_the_same(demos, tmp_path):
+    histories = []
+    for name, wanted in (("plain", False), ("compiled", True)):
+        folder = pretrain(context(demos, tmp_path / name, config=with_policy(TINY, compile=wanted)))
+        histories.append(json.loads((folder / "diagnostics.json").read_text())["policy_loss"])
+    assert histories[0] == pytest.approx(histories[1], rel=0.02)
