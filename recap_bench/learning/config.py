@@ -129,6 +129,9 @@ class PolicyConfig:
     """AdamW weight decay."""
     ema: float = 0.998
     """Decay of the averaged weights, in [0, 1); 0 uses the last weights."""
+    idle_weight: float = 0.25
+    """Weight of steps after which the arms stand still for the executed part of a chunk, in (0, 1]. A quarter of the
+    demonstrations' steps wait; learned at their full share they make policies hover."""
     pretrain_steps: int = 10000
     """Gradient steps of pi_pre."""
     sft_steps: int = 3000
@@ -147,6 +150,7 @@ class PolicyConfig:
         _require(1 <= self.execute <= self.chunk, "execute", self.execute, f"in [1, chunk = {self.chunk}]")
         _require(0 <= self.indicator_dropout < 1, "indicator_dropout", self.indicator_dropout, "in [0, 1)")
         _require(0 <= self.ema < 1, "ema", self.ema, "in [0, 1)")
+        _require(0 < self.idle_weight <= 1, "idle_weight", self.idle_weight, "in (0, 1]")
         _require(self.guidance >= 0, "guidance", self.guidance, "not negative")
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         check_guidance(self.guidance, self.indicator_dropout)
@@ -170,7 +174,7 @@ class LearningConfig:
 
     def pretraining(self) -> dict[str, Any]:
         """Return what decides the pre-trained networks, and nothing else, as plain types."""
-        later = ("execute", "flow_steps", "guidance", "sft_steps", "fit_steps")
+        later = ("flow_steps", "guidance", "sft_steps", "fit_steps")
         labels = {name: getattr(self.labels, name) for name in ("penalty_factor", "pretrain_positive_fraction")}
         policy = {name: value for name, value in asdict(self.policy).items() if name not in later}
         return {"value": asdict(self.value), "labels": labels, "policy": policy}

@@ -10,6 +10,9 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.learning.labels import episode_ends, segment_ends
 from recap_bench.learning.tasks import Repertoire
 
+IDLE_RAD = 0.004
+"""A target that moves by less [rad, or the jaw's opening] stands still: a millimetre or two at the hand."""
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -37,6 +40,15 @@ class Frames:
         counts = (index < end) | (end == self.episode_end[rows][:, None])
         positions = self.observations[rows, : self.actions.shape[1]]
         return self.actions[torch.minimum(index, end - 1)] - positions[:, None], counts
+
+    def idle(self, length: int) -> torch.Tensor:
+        """Return which steps are followed by `length` more in which no target moves by IDLE_RAD, (M,) bool."""
+        rows = torch.arange(len(self.actions), device=self.actions.device)
+        still = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+        for offset in range(1, length + 1):
+            later = self.actions[torch.minimum(rows + offset, self.segment_end - 1)]
+            still &= (later - self.actions).abs().amax(dim=1) < IDLE_RAD
+        return still
 
 
 def frames_of(steps: StepData, repertoire: Repertoire, device: str) -> Frames:

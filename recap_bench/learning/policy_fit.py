@@ -79,7 +79,8 @@ def fit_policy(
     device = frames.observations.device
     if not examples.weight.sum() > 0:
         raise DataError("No step was chosen to fit the policy on; at least one is needed.")
-    cumulative = torch.from_numpy(np.cumsum(examples.weight, dtype=np.float64)).to(device)
+    weight = torch.from_numpy(np.asarray(examples.weight, np.float64)).to(device)
+    cumulative = torch.where(frames.idle(config.execute), config.idle_weight * weight, weight).cumsum(0)
     phrasebook = Phrasebook(Tokenizer(setup.spec.repertoire.vocabulary), setup.spec.repertoire.phrasings(), str(device))
     indicator = torch.from_numpy(examples.indicator).to(device)
     draw = generator(device.type, setup.seed, "policy", setup.stream)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -126,6 +128,14 @@ def test_chunks_do_not_reach_into_the_next_episode():
     frames = frames_of(steps_of(episode("pp", True), episode("pppp", True)), REPERTOIRE, "cpu")
     chunks, _ = frames.chunks(torch.tensor([1]), 3)
     assert chunks[0, :, 0].tolist() == [1, 1, 1]
+
+
+def test_idle_steps_are_those_after_which_nothing_moves():
+    moving = episode("p" * 6, True)
+    actions = np.zeros((6, 3), np.float32)
+    actions[3:, 1] = 0.5
+    frames = frames_of(steps_of(replace(moving, actions=actions), moving), REPERTOIRE, "cpu")
+    assert frames.idle(2).tolist() == [True, False, False, True, True, True] + [False] * 5 + [True]
 
 
 def test_normalisation_round_trips_and_bounds_unseen_observations():
