@@ -14,6 +14,7 @@ from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec
 from recap_bench.learning.diagnostics import label_report, share_warnings, value_report
 from recap_bench.learning.flow import POSITIVE
 from recap_bench.learning.frames import Frames, frames_of
+from recap_bench.learning.held_out import write_held_out
 from recap_bench.learning.labels import (
     Labels,
     iteration_labels,
@@ -165,6 +166,7 @@ class Fitting:
                 raise DataError(message)
             warnings.append(message)
         labels.save(context.folder / "labels.npz")
+        write_held_out(context.folder / "held_out.npz", self._value_examples, fit, context.seed)
         penalty = context.config.labels.penalty_factor
         resolution = {
             task: bins_per_second(context.config.value.bins, context.horizon[task], penalty * context.horizon[task])

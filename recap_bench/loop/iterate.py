@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 from recap_bench.config import RunConfig
-from recap_bench.data.store import write_text_atomically
+from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
+from recap_bench.loop.recovery import explained
 from recap_bench.loop.run_folder import RunFolder, write_rows
 from recap_bench.reporting.summary import summarise
 
@@ -24,10 +25,11 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
 
     The summary has one entry per task, method and iteration, over all seeds; it is also written to
     summary.json after every evaluation. Raises ConfigurationError if another process works in the
-    folder or if it holds another run.
+    folder or if it holds another run, StorageError for a full or read-only disk, DamagedFileError for a damaged file;
+    the latter two say how to go on.
     """
     folder = RunFolder(config.out)
-    with folder.locked():
+    with explained(folder), folder.locked():
         folder.adopt(config)
         return _run_all(config, folder, parts, _logging(folder, observe))
 
@@ -53,7 +55,8 @@ def _run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observe
         return
     observe(PhaseStarted(phase))
     started = time.monotonic()
-    result = phases.run(phase)
+    with writing(folder.folder(phase)):
+        result = phases.run(phase)
     folder.finish(phase, result)
     observe(PhaseFinished(phase, result, time.monotonic() - started, resumed=False))
 

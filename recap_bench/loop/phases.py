@@ -107,7 +107,7 @@ class Phases:
     def _pretrain(self, phase: Phase) -> dict[str, Any]:
         context = self._context(phase, [plan.DEMONSTRATIONS], self._folder.folder(phase) / "pretrained", None)
         path = self.methods[phase.method].pretrain(context)
-        return {"pretrained": self._folder.relative(path)}
+        return {"pretrained": self._folder.relative(path), "groups": [plan.DEMONSTRATIONS]}
 
     def _fit(self, phase: Phase) -> dict[str, Any]:
         method = self.methods[phase.method]
@@ -118,6 +118,7 @@ class Phases:
             self._observe(Warned(phase, message))
         return {
             "policy": self._folder.relative(result.policy),
+            "groups": groups,
             "variants": result.variants,
             "diagnostics": result.diagnostics,
             "warnings": list(result.warnings),

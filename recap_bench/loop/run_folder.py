@@ -36,8 +36,8 @@ from typing import Any
 
 from recap_bench.config import NOT_COMPARED, RunConfig
 from recap_bench.data.shard import package_versions
-from recap_bench.data.store import write_text_atomically
-from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.data.files import write_text_atomically
+from recap_bench.errors import ConfigurationError, DamagedFileError
 from recap_bench.loop.plan import Phase
 
 
@@ -116,7 +116,7 @@ class RunFolder:
         try:
             return json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise DataError(f"{file} is damaged: {error}. Delete it to have its phase done again.") from error
+            raise DamagedFileError(file, str(error), "Delete it to have its phase done again.") from error
 
 
 def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> None:
