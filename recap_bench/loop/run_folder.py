@@ -35,8 +35,8 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import NOT_COMPARED, RunConfig
-from recap_bench.data.shard import package_versions
 from recap_bench.data.files import write_text_atomically
+from recap_bench.data.shard import package_versions
 from recap_bench.errors import ConfigurationError, DamagedFileError
 from recap_bench.loop.plan import Phase
 

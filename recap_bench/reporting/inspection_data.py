@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +131,8 @@ def load_fit(files: FitFiles) -> LabelledFit:
     labels, held_out = _load(files.folder / "labels.npz"), _load(files.folder / "held_out.npz")
     if len(labels["values"]) != steps.num_steps or len(held_out["held_out"]) != steps.num_episodes:
         raise DataError(
-            f"The labels in {files.folder} are of {len(labels['values'])} steps of {len(held_out['held_out'])} episodes; "
-            f"{', '.join(files.groups)} in {files.store} have {steps.num_steps} of {steps.num_episodes}."
+            f"The labels in {files.folder} are of {len(labels['values'])} steps of {len(held_out['held_out'])} "
+            f"episodes; {', '.join(files.groups)} in {files.store} have {steps.num_steps} of {steps.num_episodes}."
         )
     return LabelledFit(
         files,
@@ -145,11 +144,6 @@ def load_fit(files: FitFiles) -> LabelledFit:
         log_likelihood=held_out["log_likelihood"],
         diagnostics=_read(files.folder / "diagnostics.json"),
     )
-
-
-def load_fits(fits: list[FitFiles]) -> Iterator[LabelledFit]:
-    """Yield the fits one by one: each may be large."""
-    yield from map(load_fit, fits)
 
 
 def _load(file: Path) -> dict[str, np.ndarray]:

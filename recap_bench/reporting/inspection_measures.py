@@ -5,6 +5,7 @@ was not fitted on.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,20 @@ from recap_bench.reporting.statistics import Bootstrap, Interval
 SMOOTHED_STEPS = 15
 """Steps of the moving average that swings are sought in (0.3 s): single steps are noise of the network."""
 
-SWING_STEPS = 50
-"""Steps over which the change of the value is judged: one second, the look-ahead of the paper's advantage."""
-
 SWING = 0.05
-"""Change of the value within SWING_STEPS that counts as a swing: three times what an episode on track gains in that
-time (1/60 with the default penalty, for a time limit of 30 s), and ten of the 201 bins."""
+"""Change of the value that counts as a swing: ten of the 201 bins."""
+
+SWING_RATE = 0.05 / 50
+"""Least mean change per step of a swing: 0.05 within a second, three times what an episode on track gains in that time
+with the default penalty and a time limit of 30 s."""
+
+FLAT = 0.1
+"""Share of a swing's change that is cut off at each of its ends, so that a flat stretch there does not belong to it."""
+
+APART = 50
+"""Least distance of two pictures, one second [steps]."""
+
+RESAMPLING = Bootstrap()
 
 
 @dataclass(frozen=True)
@@ -42,29 +51,39 @@ def smoothed(values: np.ndarray, steps: int = SMOOTHED_STEPS) -> np.ndarray:
     return (total[high] - total[low]) / (high - low)
 
 
-def swings(values: np.ndarray, window: int = SWING_STEPS, least: float = SWING) -> list[Swing]:
-    """Return the stretches of `values` (T,) that change by `least` or more, in one direction, within `window` steps.
+def turning_points(values: np.ndarray, least: float = SWING) -> list[int]:
+    """Return the steps at which `values` (T,) turn by `least` or more, with first and last step, in order."""
+    numbers = values.tolist()
+    points, low, high, trend = [0], 0, 0, 0
+    for step, value in enumerate(numbers):
+        low = step if value < numbers[low] else low
+        high = step if value > numbers[high] else high
+        if trend >= 0 and numbers[high] - value >= least:
+            points.append(high)
+            trend, low = -1, step
+        elif trend <= 0 and value - numbers[low] >= least:
+            points.append(low)
+            trend, high = 1, step
+    points.append({-1: low, 0: 0, 1: high}[trend])
+    return list(dict.fromkeys([*points, len(numbers) - 1]))
 
-    The ends of a stretch are its extremes: a drop starts at its highest value and ends at its lowest.
-    """
-    here = np.arange(len(values))
-    low, high = np.maximum(here - window // 2, 0), np.minimum(here + window // 2, len(values) - 1)
-    direction = np.where(np.abs(change := values[high] - values[low]) >= least, np.sign(change), 0.0)
-    edges = np.flatnonzero(np.diff(direction, prepend=0.0, append=0.0))
+
+def swings(values: np.ndarray, least: float = SWING, rate: float = SWING_RATE) -> list[Swing]:
+    """Return the stretches in which `values` (T,) fall or rise by `least` or more, at `rate` per step or faster."""
+    points = turning_points(values, least)
     found = []
-    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if direction[start] == 0.0:
-            continue
-        first, last = int(low[start]), int(high[stop - 1])
-        stretch = direction[start] * values[first : last + 1]
-        end = int(np.argmax(stretch))
-        begin = end - int(np.argmin(stretch[end::-1]))
-        if stretch[end] - stretch[begin] >= least:
-            found.append(Swing(first + begin, first + end, float(direction[start] * (stretch[end] - stretch[begin]))))
+    for first, last in pairwise(points):
+        leg = values[first : last + 1]
+        margin = FLAT * abs(leg[-1] - leg[0])
+        start = first + int(np.flatnonzero(np.abs(leg - leg[0]) <= margin)[-1])
+        end = first + int(np.flatnonzero(np.abs(leg - leg[-1]) <= margin)[0])
+        change = float(values[end] - values[start])
+        if abs(leg[-1] - leg[0]) >= least and abs(change) >= rate * (end - start):
+            found.append(Swing(start, end, change))
     return found
 
 
-def moments(length: int, found: list[Swing], count: int, apart: int = SWING_STEPS) -> list[int]:
+def moments(length: int, found: list[Swing], count: int, apart: int = APART) -> list[int]:
     """Return up to `count` >= 2 steps worth a picture, in order: first, last, and the ends of the largest swings.
 
     No two are closer than `apart` steps, apart from first and last; what is left over goes into the largest gaps.
@@ -99,7 +118,7 @@ def separation(won: np.ndarray, lost: np.ndarray) -> float:
     return float(_wins(won, lost).mean()) if len(won) and len(lost) else float("nan")
 
 
-def separation_interval(won: np.ndarray, lost: np.ndarray, bootstrap: Bootstrap = Bootstrap()) -> Interval:
+def separation_interval(won: np.ndarray, lost: np.ndarray, bootstrap: Bootstrap = RESAMPLING) -> Interval:
     """Return the percentile bootstrap interval of the separation, over successes (n,) and failures (m,) apart."""
     if not (len(won) and len(lost)):
         return Interval(float("nan"), float("nan"))

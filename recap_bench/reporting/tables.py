@@ -90,7 +90,7 @@ def markdown(rows: pd.DataFrame) -> str:
     parts = []
     for task in rows["task"].unique():
         chosen = of_task(rows, task)
-        parts += [f"## {task}", _markdown_table(_readable(summary_table(chosen)))]
+        parts += [f"## {task}", markdown_table(_readable(summary_table(chosen)))]
         parts += ["Share of episodes that reached each stage:", _wide(stage_table(chosen), "stage", "rate", "{:.0%}")]
         failures = failure_table(chosen)
         if not failures.empty:
@@ -180,9 +180,10 @@ def _wide(table: pd.DataFrame, name: str, value: str, form: str) -> str:
     order = list(dict.fromkeys(table[name]))
     wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0, sort=False)[order]
     text = wide.map(form.format).reset_index().astype(str)
-    return _markdown_table(text)
+    return markdown_table(text)
 
 
-def _markdown_table(table: pd.DataFrame) -> str:
+def markdown_table(table: pd.DataFrame) -> str:
+    """Return a table of text cells as Markdown."""
     lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

@@ -11,6 +11,7 @@ from recap_bench.reporting.inspection_measures import (
     smoothed,
     steps_foreseen,
     swings,
+    turning_points,
 )
 
 
@@ -18,14 +19,23 @@ def test_smoothing_averages_what_lies_within_reach() -> None:
     np.testing.assert_allclose(smoothed(np.array([0.0, 3.0, 6.0, 0.0]), steps=3), [1.5, 3.0, 3.0, 3.0])
 
 
-def test_a_step_down_and_a_step_up_are_two_swings_between_their_extremes() -> None:
+def test_a_value_turns_where_it_goes_back_far_enough() -> None:
+    values = np.array([0.0, -0.05, 0.1, 0.05, 0.3, 0.0, 0.05, -0.2])
+    assert turning_points(values, least=0.1) == [0, 1, 4, 7]
+    assert turning_points(values, least=0.2) == [0, 1, 4, 7]
+    assert turning_points(values[4:], least=0.1) == [0, 3]
+    assert turning_points(values, least=1.0) == [0, 7]
+
+
+def test_a_step_down_and_a_step_up_are_two_swings_without_the_flat_stretches() -> None:
     values = np.array([0.0, 0.0, 0.0, -0.5, -0.5, -0.5, -0.5, -0.5, -0.2, -0.2, -0.2])
-    assert swings(values, window=2, least=0.1) == [Swing(2, 3, -0.5), Swing(7, 8, pytest.approx(0.3))]
+    assert swings(values, least=0.1, rate=0.1) == [Swing(2, 3, -0.5), Swing(7, 8, pytest.approx(0.3))]
 
 
 def test_a_slow_change_is_no_swing() -> None:
-    assert swings(np.linspace(-0.5, 0.0, 101), window=10, least=0.1) == []
-    assert len(swings(np.linspace(-0.5, 0.0, 101), window=22, least=0.1)) == 1
+    values = np.linspace(-0.5, 0.0, 101)
+    assert swings(values, least=0.1, rate=0.006) == []
+    assert swings(values, least=0.1, rate=0.004) == [Swing(10, 90, pytest.approx(0.4))]
 
 
 def test_the_pictures_show_both_ends_and_the_largest_swings() -> None:
