@@ -31,9 +31,9 @@ from recap_bench.reporting.tables import markdown_table
 LEGEND = (
     "Held out by episode. Separation: probability that a success has a higher mean value than a failure, with a 95 % "
     "bootstrap interval over episodes. Foreseen: the value ends on the outcome's side of the level midway between the "
-    "medians of the successes' and failures' mean values; ahead: median steps since it came to that side for good, over those "
-    "that had been on the other side before. Rank correlation: of the value with minus the time to go, mean over "
-    "episodes; it need not be high for failures."
+    "medians of the successes' and failures' mean values; ahead: median steps since it came to that side for good, "
+    "over those that had been on the other side before. Rank correlation: of the value with minus the time to go, mean "
+    "over episodes; it need not be high for failures."
 )
 
 
@@ -81,6 +81,7 @@ def inspect_run(run: Path, choice: Choice, folder: Path, say: Callable[[str], No
         )
     folder.mkdir(parents=True, exist_ok=True)
     pictured = pictured_fits(fits, config["methods"])
+    show = _Show(folder, str(config["randomization"]), choice.film, say)
     diagnostics, episodes, shares = [], [], []
     for files in fits:
         fit = load_fit(files)
@@ -90,9 +91,8 @@ def inspect_run(run: Path, choice: Choice, folder: Path, say: Callable[[str], No
         shares.append(share_table(fit))
         histogram_figure(fit).savefig(folder / f"advantage_{files.name}.png", dpi=DPI)
         if files in pictured:
-            _show_episodes(
-                fit, choice.episodes or chosen_episodes(table), folder, (str(config["randomization"]), choice.film, say)
-            )
+            for episode in choice.episodes or chosen_episodes(table):
+                show(fit, episode)
     for name, parts in (("value_diagnostics", diagnostics), ("episodes", episodes), ("positive_share", shares)):
         pd.concat(parts).to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
     text = _summary(pd.concat(diagnostics), pd.concat(shares))
@@ -102,7 +102,7 @@ def inspect_run(run: Path, choice: Choice, folder: Path, say: Callable[[str], No
 
 
 def pictured_fits(fits: Sequence[FitFiles], methods: Sequence[str]) -> list[FitFiles]:
-    """Return one fit for each task whose episodes are shown: of the last iteration, the first of `methods`, and seed."""
+    """Return one fit for each task whose episodes are shown: the last iteration of the first of `methods` and seed."""
     order = {method: place for place, method in enumerate(methods)}
     ranked = sorted(fits, key=lambda fit: (-fit.iteration, order.get(fit.method, len(order)), fit.seed))
     return list({fit.task: fit for fit in reversed(ranked)}.values())
@@ -128,33 +128,37 @@ def chosen_episodes(episodes: pd.DataFrame) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def _show_episodes(
-    fit: LabelledFit, episodes: tuple[int, ...], folder: Path, how: tuple[str, bool, Callable[[str], None]]
-) -> None:
-    """Write the value figures, and the films if wanted, of `episodes`; `how` is (randomization, film, say)."""
-    randomization, film, say = how
-    for episode in episodes:
+@dataclass(frozen=True)
+class _Show:
+    """Writes figures and films of single episodes."""
+
+    folder: Path
+    randomization: str
+    film: bool
+    say: Callable[[str], None]
+
+    def __call__(self, fit: LabelledFit, episode: int) -> None:
+        """Write the value figure of `episode`, and its film if wanted; only the curve without OpenGL."""
         if not 0 <= episode < fit.steps.num_episodes:
             raise DataError(f"{fit.files.name} has episodes 0 to {fit.steps.num_episodes - 1}, received {episode}.")
         curve = curve_of(fit, episode)
-        path = folder / f"value_{fit.files.name}_episode{episode}.png"
-        playback = Playback(fit.stored_episode(episode), curve, randomization)
+        path = self.folder / f"value_{fit.files.name}_episode{episode}.png"
+        playback = Playback(fit.stored_episode(episode), curve, self.randomization)
         try:
-            if film:
+            if self.film:
                 playback.film(path.with_suffix(".mp4"))
             else:
                 playback.photograph()
         except RenderingUnavailableError as error:
-            say(f"WARNING {path.name} has no pictures, and there is no film: {error}")
+            self.say(f"WARNING {path.name} has no pictures, and there is no film: {error}")
         if playback.first_difference is not None:
-            say(
+            self.say(
                 f"WARNING the pictures of {path.name} may not show what was recorded: played again, the episode goes "
-                f"another way from step {playback.first_difference} on (another version of MuJoCo, or another machine?)"
+                f"another way from step {playback.first_difference} on (another version of MuJoCo, or machine?)."
             )
-        value_figure(curve, [playback.pictures[step] for step in curve.moments if step in playback.pictures]).savefig(
-            path, dpi=DPI
-        )
-        say(f"{curve.title.partition(': ')[2]}: {path}")
+        pictures = [playback.pictures[step] for step in curve.moments if step in playback.pictures]
+        value_figure(curve, pictures).savefig(path, dpi=DPI)
+        self.say(f"{curve.title.partition(': ')[2]}: {path}")
 
 
 def _summary(diagnostics: pd.DataFrame, shares: pd.DataFrame) -> str:

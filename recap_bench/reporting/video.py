@@ -21,16 +21,23 @@ def write_video(path: Path, frames: Iterable[np.ndarray], frames_per_second: flo
         raise ConfigurationError(f"A video is written as .mp4; got {path.name!r}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp-{path.name}")
-    count = 0
     options: dict[str, Any] = {"codec": "libx264", "quality": 7, "macro_block_size": 2}
-    writer: Any = imageio.get_writer(temporary, fps=frames_per_second, **options)
-    with writer:
-        for frame in frames:
-            height, width = (2 * (size // 2) for size in frame.shape[:2])
-            writer.append_data(np.asarray(frame[:height, :width]))
-            count += 1
-    if count == 0:
+    try:
+        with imageio.get_writer(temporary, fps=frames_per_second, **options) as writer:
+            count = _append(writer, frames)
+        if count == 0:
+            raise ConfigurationError("A video needs at least one frame; got none.")
+        os.replace(temporary, path)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise ConfigurationError("A video needs at least one frame; got none.")
-    os.replace(temporary, path)
     return path
+
+
+def _append(writer: Any, frames: Iterable[np.ndarray]) -> int:
+    """Write all frames and return their number."""
+    count = 0
+    for frame in frames:
+        height, width = (2 * (size // 2) for size in frame.shape[:2])
+        writer.append_data(np.asarray(frame[:height, :width]))
+        count += 1
+    return count
