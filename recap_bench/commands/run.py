@@ -46,14 +46,16 @@ def execute(args: argparse.Namespace) -> int:
         _print_plan(config)
         return 0
     limit_threads(args.threads)
+    from recap_bench.loop.events import all_of
     from recap_bench.loop.iterate import run
     from recap_bench.reporting.progress import make_display
     from recap_bench.reporting.report import write_report
     from recap_bench.reporting.run_progress import RunProgress
+    from recap_bench.reporting.tensorboard_log import TensorBoardLog
 
     with make_display() as display:
         display.message(f"run in {config.out}: {', '.join(config.methods)} on {', '.join(config.tasks)}")
-        run(config, RunProgress(config, display))
+        run(config, all_of(RunProgress(config, display), TensorBoardLog(config.out, display.message)))
         written = write_report([config.out])
         display.message(f"report in {written[0].parent}")
         for task in config.tasks:

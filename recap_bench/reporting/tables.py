@@ -98,8 +98,11 @@ def markdown(rows: pd.DataFrame) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths."""
+def write_tables(rows: pd.DataFrame, folder: Path, appendix: str = "") -> list[Path]:
+    """Write summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths.
+
+    summary.md ends with the `appendix`, Markdown.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"summary": summary_table(rows), "stages": stage_table(rows), "failure_modes": failure_table(rows)}
     written = []
@@ -107,7 +110,7 @@ def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
         written.append(folder / f"{name}.csv")
         table.to_csv(written[-1], index=False, float_format="%.6g")
     written.append(folder / "summary.md")
-    written[-1].write_text(markdown(rows))
+    written[-1].write_text(markdown(rows) + appendix)
     return written
 
 

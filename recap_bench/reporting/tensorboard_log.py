@@ -1,0 +1,98 @@
+"""An observer that writes the scalars of a run as TensorBoard event files into RUN/tensorboard.
+
+One TensorBoard run per task, training seed and method. Tags, with the iteration as step unless said otherwise:
+  evaluation/...       success_rate, throughput_per_hour, mean_success_time_s, stages/<stage>
+  check/<condition>/...  the same for each condition of the conditioning check
+  collection/<kind>/...  successes, assisted, rescued, interventions, correction_s and the like of each collection
+  fit/..., pretrain/...  numbers of the diagnostics, such as held_out_log_likelihood and positive_share; a history of
+                       pairs (gradient step, loss) becomes a curve over gradient steps, one tag per iteration
+  seconds/<phase>      wall time of the phases of this attempt
+The files are made from the results of the phases, finished ones of earlier attempts included, and replace those of
+earlier attempts: a resumed run has no point twice.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recap_bench.loop import plan
+from recap_bench.loop.events import Event, PhaseFinished, RunPlanned
+from recap_bench.loop.plan import Phase
+
+FOLDER = "tensorboard"
+EVENT_FILES = "events.out.tfevents.*"
+HISTORY = "_history"
+"""Ending of the names of diagnostics that are lists of pairs (step, value)."""
+
+Point = tuple[str, int, float]
+"""Tag, step, value."""
+
+
+class TensorBoardLog:
+    """Writes the results of finished phases as scalars; says so once, and does nothing, without the package."""
+
+    def __init__(self, run: Path, say: Callable[[str], None]) -> None:
+        self._run = run
+        self._writers: dict[Path, Any] = {}
+        try:
+            from tensorboard.summary import Writer
+        except ImportError as error:
+            say(f"WARNING no TensorBoard scalars: {error}. Install tensorboard to have them.")
+            self._make_writer: Callable[[str], Any] | None = None
+        else:
+            self._make_writer = Writer
+
+    def __call__(self, event: Event) -> None:
+        """Write the scalars of a finished phase."""
+        if self._make_writer is None:
+            return
+        match event:
+            case RunPlanned():
+                for file in (self._run / FOLDER).rglob(EVENT_FILES):
+                    file.unlink()
+            case PhaseFinished(phase, result, seconds, resumed):
+                writer = self._writer(phase)
+                for tag, step, value in points_of(phase, self._with_diagnostics(phase, result)):
+                    writer.add_scalar(tag, value, step)
+                if not resumed:
+                    writer.add_scalar(f"seconds/{phase.name}", seconds, phase.iteration)
+                writer.flush()
+
+    def _writer(self, phase: Phase) -> Any:
+        assert self._make_writer is not None
+        folder = self._run / FOLDER / phase.task / f"seed{phase.seed}" / phase.method
+        if folder not in self._writers:
+            self._writers[folder] = self._make_writer(str(folder))
+        return self._writers[folder]
+
+    def _with_diagnostics(self, phase: Phase, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return `result` with the diagnostics that pre-training leaves beside its networks."""
+        file = self._run / str(result.get("pretrained", "")) / "diagnostics.json"
+        if phase.name == plan.PRETRAIN and file.is_file():
+            return {**result, "diagnostics": json.loads(file.read_text(encoding="utf-8"))}
+        return result
+
+
+def points_of(phase: Phase, result: Mapping[str, Any]) -> Iterator[Point]:
+    """Yield the scalars in the `result` of `phase`."""
+    if phase.name in (plan.FIT, plan.PRETRAIN):
+        diagnostics = result.get("diagnostics", {})
+        for name, values in diagnostics.items():
+            if name.endswith(HISTORY):
+                tag = f"{phase.name}/{name.removesuffix(HISTORY)}/iteration{phase.iteration}"
+                yield from ((tag, int(step), float(value)) for step, value in values)
+        yield from _numbers(phase.name, diagnostics, phase.iteration)
+    elif phase.name in plan.COLLECTIONS or phase.name == plan.DEMONSTRATIONS:
+        yield from _numbers(f"collection/{phase.name}", result, phase.iteration)
+    else:
+        yield from _numbers(phase.name, result, phase.iteration)
+
+
+def _numbers(prefix: str, values: Mapping[str, Any], step: int) -> Iterator[Point]:
+    """Yield every number of nested `values`, its path as tag; lists and text have no place in a scalar."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(f"{prefix}/{name}", value, step)
+        elif isinstance(value, int | float):
+            yield f"{prefix}/{name}", step, float(value)
