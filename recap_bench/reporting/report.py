@@ -15,8 +15,8 @@ def write_report(sources: Sequence[Path], folder: Path | None = None) -> list[Pa
     """Write tables and figures of `sources`, folders of runs or files of rows, into `folder`; return their paths.
 
     Several sources are one experiment whose seeds were run apart. `folder` is by default `report` beside the first
-    rows. What corrections cost and what the condition does is told for folders of runs only. Raises DataError when there
-    are no rows, or the same episode twice.
+    rows. What corrections cost and what the condition does is told for folders of runs only. Raises DataError when
+    there are no rows, or the same episode twice.
     """
     files = [source / ROWS if source.is_dir() else source for source in sources]
     rows = join_rows([read_rows(file) for file in files])

@@ -6,13 +6,14 @@ One TensorBoard run per task, training seed and method. Tags, with the iteration
   collection/<kind>/...  successes, assisted, rescued, interventions, correction_s and the like of each collection
   fit/..., pretrain/...  numbers of the diagnostics, such as held_out_log_likelihood and positive_share; a history of
                        pairs (gradient step, loss) becomes a curve over gradient steps, one tag per iteration
-  seconds/<phase>      wall time of the phases of this attempt
+  seconds/<phase>      wall time of the phase
 The files are made from the results of the phases, finished ones of earlier attempts included, and replace those of
 earlier attempts: a resumed run has no point twice.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class TensorBoardLog:
     def __init__(self, run: Path, say: Callable[[str], None]) -> None:
         self._run = run
         self._writers: dict[Path, Any] = {}
+        self._seconds: dict[str, float] = {}
         try:
             from tensorboard.summary import Writer
         except ImportError as error:
@@ -51,12 +53,14 @@ class TensorBoardLog:
             case RunPlanned():
                 for file in (self._run / FOLDER).rglob(EVENT_FILES):
                     file.unlink()
+                self._seconds = logged_seconds(self._run / "log.jsonl")
             case PhaseFinished(phase, result, seconds, resumed):
                 writer = self._writer(phase)
                 for tag, step, value in points_of(phase, self._with_diagnostics(phase, result)):
                     writer.add_scalar(tag, value, step)
-                if not resumed:
-                    writer.add_scalar(f"seconds/{phase.name}", seconds, phase.iteration)
+                taken = self._seconds.get(phase.title) if resumed else seconds
+                if taken is not None:
+                    writer.add_scalar(f"seconds/{phase.name}", taken, phase.iteration)
                 writer.flush()
 
     def _writer(self, phase: Phase) -> Any:
@@ -72,6 +76,17 @@ class TensorBoardLog:
         if phase.name == plan.PRETRAIN and file.is_file():
             return {**result, "diagnostics": json.loads(file.read_text(encoding="utf-8"))}
         return result
+
+
+def logged_seconds(log: Path) -> dict[str, float]:
+    """Return title -> wall time [s] of the phases in a run's log.jsonl; a line that was cut off is passed over."""
+    found = {}
+    for line in log.read_text(encoding="utf-8").splitlines() if log.is_file() else ():
+        with suppress(ValueError):
+            entry = json.loads(line)
+            if "seconds" in entry:
+                found[str(entry["phase"])] = float(entry["seconds"])
+    return found
 
 
 def points_of(phase: Phase, result: Mapping[str, Any]) -> Iterator[Point]:
