@@ -1,9 +1,12 @@
 """Writing files so that a crash leaves no half of one, and a full disk is told by the file's name."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 
 @contextmanager
@@ -23,3 +26,11 @@ def write_text_atomically(file: Path, text: str) -> None:
     with writing(file):
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, file)
+
+
+def write_array(file: Path, array: np.ndarray) -> None:
+    """Write `array` as .npy; unlike np.save, whose error for a full disk has no errno."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    with writing(file):
+        file.write_bytes(buffer.getbuffer())

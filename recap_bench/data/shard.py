@@ -17,6 +17,7 @@ import pyarrow
 import pyarrow.parquet
 
 from recap_bench.data.episode import STEP_ARRAYS, Episode
+from recap_bench.data.files import write_array, writing
 from recap_bench.data.steps import starts_of
 from recap_bench.errors import DamagedFileError
 
@@ -44,13 +45,14 @@ def package_versions() -> dict[str, str]:
 def write_shard(folder: Path, episodes: Sequence[Episode]) -> None:
     """Write `episodes` into the existing empty `folder`."""
     for name in STEP_ARRAYS:
-        np.save(folder / f"{name}.npy", np.concatenate([getattr(episode, name) for episode in episodes]))
+        write_array(folder / f"{name}.npy", np.concatenate([getattr(episode, name) for episode in episodes]))
     length = np.array([episode.length for episode in episodes], np.int64)
     columns: dict[str, object] = {name: [getattr(episode, name) for episode in episodes] for name in SCALARS}
     columns.update(start=starts_of(length), length=length)
     columns["stage_times_s"] = [episode.stage_times_s for episode in episodes]
     columns.update({f"version_{name}": [value] * len(episodes) for name, value in package_versions().items()})
-    pyarrow.parquet.write_table(pyarrow.table(columns), folder / "episodes.parquet")
+    with writing(folder / "episodes.parquet"):
+        pyarrow.parquet.write_table(pyarrow.table(columns), folder / "episodes.parquet")
     files = {file.name: _fingerprint(file) for file in sorted(folder.iterdir())}
     (folder / "shard.json").write_text(json.dumps(files, indent=1), encoding="utf-8")
 

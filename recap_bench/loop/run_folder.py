@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import NOT_COMPARED, RunConfig
-from recap_bench.data.files import write_text_atomically
+from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.data.shard import package_versions
 from recap_bench.errors import ConfigurationError, DamagedFileError
 from recap_bench.loop.plan import Phase
@@ -101,7 +101,8 @@ class RunFolder:
 
     def log(self, **entry: Any) -> None:
         """Append one line to log.jsonl."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+        file = self.path / "log.jsonl"
+        with writing(file), file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
 
     def relative(self, path: Path) -> str:
