@@ -6,6 +6,7 @@
       log.jsonl                     one line per finished phase or warning
       rows.csv                      one row per evaluation episode of the whole run
       summary.json                  measures per task, method and iteration, over all seeds so far
+      tensorboard/                  event files, made again from the results at every start
       <task>/seed<k>/
         store/                      episodes of all methods (see recap_bench.data.store); groups are
                                     demonstrations and <method>-<iteration>-<autonomous|corrected|uncorrected>

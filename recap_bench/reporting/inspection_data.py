@@ -13,6 +13,11 @@ from recap_bench.data.steps import StepData, concatenate
 from recap_bench.data.store import Store
 from recap_bench.errors import DamagedFileError, DataError
 
+REMEDY = (
+    "Delete the result of its phase (fit.json, or pretrain.json of pre-training) and run again to have it made anew."
+)
+"""What to do about a damaged file of a fit; the episodes are not touched by that."""
+
 KINDS = ("demonstration", "autonomous", "assisted")
 """Who acted in an episode: an operator throughout, the policy throughout, or the policy with corrections."""
 
@@ -151,13 +156,11 @@ def _load(file: Path) -> dict[str, np.ndarray]:
         with np.load(file) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DamagedFileError(
-            file, f"{error!r}", "Delete fit.json beside it and run again to have it made anew."
-        ) from error
+        raise DamagedFileError(file, f"{error!r}", REMEDY) from error
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise DamagedFileError(file, f"{error!r}", "Delete it and run again to have it made anew.") from error
+        raise DamagedFileError(file, f"{error!r}", REMEDY) from error

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recap_bench.errors import DataError
+from recap_bench.errors import DamagedFileError, DataError
 from recap_bench.reporting.statistics import Attempts, Interval, throughput_per_hour, throughput_ratio_interval
 from recap_bench.reporting.summary import failure_modes, stage_rates, summarise
 
@@ -16,11 +16,23 @@ PAIR = ["seed", "env_seed"]
 """Episodes of two groups with these in common started from the same state."""
 
 
+NEEDED = (*GROUP, *PAIR, "success", "failure_mode", "time_s")
+"""Columns without which rows are none of an evaluation."""
+
+REMEDY = "It is made from the evaluations: give the command of the run again to have it written anew."
+
+
 def read_rows(path: Path) -> pd.DataFrame:
-    """Read the rows per episode from a CSV or Parquet file; raise DataError when there are none."""
+    """Read the rows per episode from a CSV or Parquet file; raise DataError when there are none or they are damaged."""
     if not path.is_file():
         raise DataError(f"No evaluation rows at {path}. A run writes them after its first evaluation.")
-    rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
+    try:
+        rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
+    except (OSError, ValueError) as error:
+        raise DamagedFileError(path, str(error), REMEDY) from error
+    missing = [name for name in NEEDED if name not in rows]
+    if missing:
+        raise DamagedFileError(path, f"it has no column {', '.join(missing)}", REMEDY)
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
     return rows

@@ -11,18 +11,22 @@ The files are made from the results of the phases, finished ones of earlier atte
 earlier attempts: a resumed run has no point twice.
 """
 
+import io
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from recap_bench.data.files import writing
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, PhaseFinished, RunPlanned
 from recap_bench.loop.plan import Phase
 
 FOLDER = "tensorboard"
-EVENT_FILES = "events.out.tfevents.*"
+EVENT_FILE = "events.out.tfevents.recap_bench"
+"""One in each folder; TensorBoard takes every file with 'tfevents' in its name."""
 HISTORY = "_history"
 """Ending of the names of diagnostics that are lists of pairs (step, value)."""
 
@@ -35,40 +39,31 @@ class TensorBoardLog:
 
     def __init__(self, run: Path, say: Callable[[str], None]) -> None:
         self._run = run
-        self._writers: dict[Path, Any] = {}
         self._seconds: dict[str, float] = {}
+        self._records: Callable[[list[Point]], bytes] | None = None
         try:
-            from tensorboard.summary import Writer
+            self._records = _record_maker()
         except ImportError as error:
             say(f"WARNING no TensorBoard scalars: {error}. Install tensorboard to have them.")
-            self._make_writer: Callable[[str], Any] | None = None
-        else:
-            self._make_writer = Writer
 
     def __call__(self, event: Event) -> None:
         """Write the scalars of a finished phase."""
-        if self._make_writer is None:
+        if self._records is None:
             return
         match event:
             case RunPlanned():
-                for file in (self._run / FOLDER).rglob(EVENT_FILES):
+                for file in (self._run / FOLDER).rglob(EVENT_FILE):
                     file.unlink()
                 self._seconds = logged_seconds(self._run / "log.jsonl")
             case PhaseFinished(phase, result, seconds, resumed):
-                writer = self._writer(phase)
-                for tag, step, value in points_of(phase, self._with_diagnostics(phase, result)):
-                    writer.add_scalar(tag, value, step)
+                points = list(points_of(phase, self._with_diagnostics(phase, result)))
                 taken = self._seconds.get(phase.title) if resumed else seconds
                 if taken is not None:
-                    writer.add_scalar(f"seconds/{phase.name}", taken, phase.iteration)
-                writer.flush()
-
-    def _writer(self, phase: Phase) -> Any:
-        assert self._make_writer is not None
-        folder = self._run / FOLDER / phase.task / f"seed{phase.seed}" / phase.method
-        if folder not in self._writers:
-            self._writers[folder] = self._make_writer(str(folder))
-        return self._writers[folder]
+                    points.append((f"seconds/{phase.name}", phase.iteration, taken))
+                file = self._run / FOLDER / phase.task / f"seed{phase.seed}" / phase.method / EVENT_FILE
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with writing(file), file.open("ab") as stream:
+                    stream.write(self._records(points))
 
     def _with_diagnostics(self, phase: Phase, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return `result` with the diagnostics that pre-training leaves beside its networks."""
@@ -111,3 +106,24 @@ def _numbers(prefix: str, values: Mapping[str, Any], step: int) -> Iterator[Poin
             yield from _numbers(f"{prefix}/{name}", value, step)
         elif isinstance(value, int | float):
             yield f"{prefix}/{name}", step, float(value)
+
+
+def _record_maker() -> Callable[[list[Point]], bytes]:
+    """Return points -> the records of an event file; raise ImportError without the package.
+
+    Not the package's own writer: its thread would tell a full disk by a traceback of its own.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event as Record
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    def records(points: list[Point]) -> bytes:
+        stream = io.BytesIO()
+        writer = RecordWriter(stream)
+        writer.write(Record(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        for tag, step, value in points:
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            writer.write(Record(wall_time=time.time(), step=step, summary=summary).SerializeToString())
+        return stream.getvalue()
+
+    return records

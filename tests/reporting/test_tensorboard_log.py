@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.util import tensor_util
 
 from recap_bench.errors import ConfigurationError
-from recap_bench.loop.events import PhaseAdvanced, all_of
+from recap_bench.loop.events import PhaseAdvanced, PhaseFinished, all_of
 from recap_bench.loop.iterate import run
 from recap_bench.loop.plan import Phase
 from recap_bench.reporting.tensorboard_log import TensorBoardLog, points_of
+from tests.disk_limits import largest_file
 from tests.loop.toy_method import TOY_PARTS, toy_config
 
 
@@ -19,8 +19,7 @@ def scalars(folder: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
     for part in sorted({file.parent for file in folder.rglob("events.out.*")}):
         events = EventAccumulator(str(part)).Reload()
         found[str(part.relative_to(folder))] = {
-            tag: [(event.step, float(tensor_util.make_ndarray(event.tensor_proto))) for event in events.Tensors(tag)]
-            for tag in events.Tags()["tensors"]
+            tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]
         }
     return found
 
@@ -85,16 +84,21 @@ def test_pretraining_is_told_from_the_diagnostics_beside_its_networks(tmp_path: 
     (tmp_path / "networks").mkdir()
     (tmp_path / "networks/diagnostics.json").write_text('{"rank_correlation": 0.75}')
     log, phase = TensorBoardLog(tmp_path, print), Phase("T", 0, "sft", 0, "pretrain")
-    from recap_bench.loop.events import PhaseFinished
-
     log(PhaseFinished(phase, {"pretrained": "networks"}, seconds=1.0, resumed=False))
     assert scalars(tmp_path / "tensorboard")["T/seed0/sft"]["pretrain/rank_correlation"] == [(0, 0.75)]
+
+
+def test_a_full_disk_is_told_with_the_folder(tmp_path: Path) -> None:
+    log, phase = TensorBoardLog(tmp_path, print), Phase("T", 0, "recap", 1, "fit")
+    result = {"diagnostics": {f"measure{number}": 0.5 for number in range(500)}}
+    with pytest.raises(OSError, match=r"tensorboard/T/seed0/recap"), largest_file(1000):
+        log(PhaseFinished(phase, result, seconds=1.0, resumed=False))
 
 
 def test_without_the_package_it_is_said_once_and_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     said: list[str] = []
     assert run(toy_config(tmp_path / "toy", iterations=0), TensorBoardLog(tmp_path / "toy", said.append), TOY_PARTS)
     assert len(said) == 1
