@@ -127,6 +127,13 @@ def test_a_damaged_checkpoint_is_fitted_again_from_the_episodes(tmp_path: Path, 
     assert f"Everything else can be kept. Delete {tmp_path / METHODS / result}." in str(error.value)
 
 
+def test_damaged_demonstrations_belong_to_what_all_methods_share(tmp_path: Path) -> None:
+    shard = tmp_path / "Espresso-v0/seed0/store/demonstrations/0001"
+    with pytest.raises(DamagedFileError) as error, explained(RunFolder(tmp_path)):
+        raise DamagedFileError(shard / "actor.npy", "it is short", "")
+    assert f"Delete {shard} and {tmp_path / METHODS}/sft/iteration0/demonstrations.json." in str(error.value)
+
+
 def test_a_damaged_file_outside_the_run_keeps_its_own_advice(tmp_path: Path) -> None:
     with pytest.raises(DamagedFileError, match="fit again"), explained(RunFolder(tmp_path / "run")):
         raise DamagedFileError(tmp_path / "cache/weights.safetensors", "it is short", "Please fit again.")
