@@ -32,7 +32,8 @@ def episode_table(fit: LabelledFit) -> pd.DataFrame:
 
     Columns beside those of the episode: held_out; log_likelihood [nat per step]; rank_correlation with the time to go;
     mean, first and last value; largest_drop of the smoothed value (0 or below); steps_foreseen, at whose level the
-    held-out episodes of the fit are judged; positive_share and forced_share of the steps.
+    held-out episodes of the fit are judged, nan if these have one outcome only; positive_share and forced_share of the
+    steps.
     """
     steps, kind = fit.steps, fit.kind
     mean = np.add.reduceat(fit.values, steps.start) / steps.length
@@ -60,7 +61,7 @@ def episode_table(fit: LabelledFit) -> pd.DataFrame:
                 "first_value": values[0],
                 "last_value": values[-1],
                 "largest_drop": min(drops, default=0.0),
-                "steps_foreseen": steps_foreseen(values, level, success),
+                "steps_foreseen": steps_foreseen(values, level, success) if np.isfinite(level) else float("nan"),
                 "positive_share": fit.indicator[rows].mean(),
                 "forced_share": fit.forced[rows].mean(),
             }
@@ -95,8 +96,8 @@ def _judgement(group: pd.DataFrame) -> dict[str, Any]:
     won, lost = group[group["success"]], group[~group["success"]]
     means = won["mean_value"].to_numpy(), lost["mean_value"].to_numpy()
     low, high = separation_interval(*means)
-    seen = lost[lost["steps_foreseen"] > 0]
-    never_above = seen["steps_foreseen"] == seen["steps"]
+    foreseen, longest = lost["steps_foreseen"], lost["steps_foreseen"] == lost["steps"]
+    known = won["steps_foreseen"]
     return {
         "episodes": len(group),
         "successes": len(won),
@@ -106,12 +107,17 @@ def _judgement(group: pd.DataFrame) -> dict[str, Any]:
         "separation": separation(*means),
         "separation_low": low,
         "separation_high": high,
-        "failures_foreseen": len(seen) / len(lost) if len(lost) else float("nan"),
-        "failures_never_above": never_above.sum() / len(lost) if len(lost) else float("nan"),
-        "failure_steps": seen["steps_foreseen"][~never_above].median(),
-        "successes_foreseen": (won["steps_foreseen"] > 0).mean() if len(won) else float("nan"),
-        "success_steps": won["steps_foreseen"][won["steps_foreseen"].between(1, won["steps"] - 1)].median(),
+        "failures_foreseen": _share(foreseen > 0, foreseen),
+        "failures_never_above": _share(longest, foreseen),
+        "failure_steps": foreseen[(foreseen > 0) & ~longest].median(),
+        "successes_foreseen": _share(known > 0, known),
+        "success_steps": known[(known > 0) & (known < won["steps"])].median(),
     }
+
+
+def _share(holds: pd.Series, of: pd.Series) -> float:
+    """Return the share of `of` for which `holds` is true; nan if there are none, or they are unknown."""
+    return float(holds[of.notna()].mean()) if of.notna().any() else float("nan")
 
 
 def share_table(fit: LabelledFit) -> pd.DataFrame:
@@ -147,13 +153,13 @@ def diagnostics_text(table: pd.DataFrame) -> pd.DataFrame:
             "log-likelihood (constant) [nat]": _number(line["log_likelihood"], "{:.2f}")
             + _number(line["constant_log_likelihood"], " ({:.2f})"),
             "rank correlation, won": _number(line["rank_correlation_success"], "{:.2f}"),
-            "lost": _number(line["rank_correlation_failure"], "{:.2f}"),
+            "rank correlation, lost": _number(line["rank_correlation_failure"], "{:.2f}"),
             "separation": _number(line["separation"], "{:.2f}" + interval),
             "failures foreseen (never above)": _number(line["failures_foreseen"], "{:.0%}")
             + _number(line["failures_never_above"], " ({:.0%})"),
-            "ahead": _number(line["failure_steps"], f"{{:.0f}} steps, {seconds['failure']:.1f} s"),
+            "steps ahead, lost": _number(line["failure_steps"], f"{{:.0f}} steps, {seconds['failure']:.1f} s"),
             "successes foreseen": _number(line["successes_foreseen"], "{:.0%}"),
-            "ahead ": _number(line["success_steps"], f"{{:.0f}} steps, {seconds['success']:.1f} s"),
+            "steps ahead, won": _number(line["success_steps"], f"{{:.0f}} steps, {seconds['success']:.1f} s"),
         }
 
     return pd.DataFrame([text(line) for _, line in table.iterrows()])

@@ -71,6 +71,22 @@ def test_diagnostics_take_held_out_episodes_only(fit: LabelledFit) -> None:
     assert table.loc["all", "log_likelihood"] == pytest.approx(-3.0)
 
 
+def test_episodes_of_one_outcome_foresee_nothing(fit: LabelledFit) -> None:
+    won = replace(fit, steps=replace(fit.steps, success=np.ones(4, bool)))
+    table = episode_table(won)
+    assert table["steps_foreseen"].isna().all()
+    diagnostics = diagnostics_table(won, table).set_index("kind")
+    names = [
+        "separation",
+        "separation_low",
+        "failures_foreseen",
+        "failure_steps",
+        "successes_foreseen",
+        "success_steps",
+    ]
+    assert diagnostics.loc["all", names].isna().all()
+
+
 def test_the_positive_share_is_told_by_source_outcome_and_actor(fit: LabelledFit) -> None:
     table = share_table(fit).set_index(["source", "outcome", "actor"])
     assert table["positive_share"].to_dict() == {
