@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from recap_bench.commands import collect, doctor, evaluate, listing, replay, report, run, speed
-from recap_bench.errors import RecapBenchError
+from recap_bench.commands import collect, doctor, evaluate, inspect, listing, replay, report, run, speed
+from recap_bench.errors import RecapBenchError, StorageError
 
 # Each module has HELP, add_arguments(parser) and execute(args) -> exit code; it imports heavy packages when executed.
 COMMANDS: dict[str, ModuleType] = {
@@ -15,6 +15,7 @@ COMMANDS: dict[str, ModuleType] = {
     "collect": collect,
     "evaluate": evaluate,
     "report": report,
+    "inspect": inspect,
     "replay": replay,
     "speed": speed,
     "doctor": doctor,
@@ -56,6 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(args.execute(args))
     except RecapBenchError as error:
         print(f"recap-bench {args.command}: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except OSError as error:
+        explanation = StorageError.explaining(error, "Use another place, or mend this one.")
+        if explanation is None:
+            raise
+        print(f"recap-bench {args.command}: {explanation}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         print(f"\nrecap-bench {args.command}: interrupted", file=sys.stderr)

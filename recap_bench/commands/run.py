@@ -52,24 +52,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     for option, (_, text) in OVERRIDES.items():
         parser.add_argument(f"--{option.replace('_', '-')}", type=int, default=None, help=f"{text}; else the preset's")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan with estimated hours and stop")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run, show the progress, and write the report and a film."""
     config = _config(args)
+    limit_threads(args.threads)
     if args.dry_run:
         _print_plan(config)
         return 0
-    limit_threads(args.threads)
+    from recap_bench.loop.events import all_of
     from recap_bench.loop.iterate import run
     from recap_bench.reporting.progress import make_display
     from recap_bench.reporting.report import write_report
     from recap_bench.reporting.run_progress import RunProgress
+    from recap_bench.reporting.tensorboard_log import TensorBoardLog
 
     with make_display() as display:
         display.message(f"run in {config.out}: {', '.join(config.methods)} on {', '.join(config.tasks)}")
-        run(config, RunProgress(config, display))
+        run(config, all_of(RunProgress(config, display), TensorBoardLog(config.out, display.message)))
         written = write_report([config.out])
         display.message(f"report in {written[0].parent}")
         for task in config.tasks:
@@ -101,15 +103,25 @@ def _config(args: argparse.Namespace) -> "RunConfig":
 
 
 def _print_plan(config: "RunConfig") -> None:
+    from recap_bench.loop.estimate import estimate_s, measure
     from recap_bench.loop.plan import make_plan
     from recap_bench.method import make_method
 
     for name, value in config.to_dict().items():
         print(f"{name}: {value}")
     phases = make_plan(config, [make_method(name) for name in config.methods])
-    print(f"{len(phases)} phases:")
-    for number, phase in enumerate(phases, 1):
-        print(f"  {number:>3} {phase.title}")
+    paces = {}
+    for task in config.demonstrated_tasks:
+        paces[task] = pace = measure(config, task)
+        print(
+            f"measured on {task}: {1 / pace.control_step_s:.0f} control steps/s, {1e3 * pace.policy_step_s:.1f} ms per "
+            f"gradient step of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
+        )
+    hours = [seconds / 3600 for seconds in estimate_s(config, phases, paces)]
+    print(f"{len(phases)} phases, at most {sum(hours):.2f} h: attempts that last the whole time limit, and value fits")
+    print("that do not stop early; a machine that is busy with other things takes longer.")
+    for number, (phase, phase_hours) in enumerate(zip(phases, hours, strict=True), 1):
+        print(f"  {number:>3} {phase_hours:7.3f} h  {phase.title}")
 
 
 def _film(config: "RunConfig", task: str, say: Any) -> None:

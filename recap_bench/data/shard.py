@@ -17,8 +17,9 @@ import pyarrow
 import pyarrow.parquet
 
 from recap_bench.data.episode import STEP_ARRAYS, Episode
+from recap_bench.data.files import write_array, writing
 from recap_bench.data.steps import starts_of
-from recap_bench.errors import DataError
+from recap_bench.errors import DamagedFileError
 
 SCALARS = ("task", "seed", "iteration", "source", "profile", "success", "failure_mode", "truncated")
 """Scalar fields of an Episode that become columns of episodes.parquet."""
@@ -44,25 +45,26 @@ def package_versions() -> dict[str, str]:
 def write_shard(folder: Path, episodes: Sequence[Episode]) -> None:
     """Write `episodes` into the existing empty `folder`."""
     for name in STEP_ARRAYS:
-        np.save(folder / f"{name}.npy", np.concatenate([getattr(episode, name) for episode in episodes]))
+        write_array(folder / f"{name}.npy", np.concatenate([getattr(episode, name) for episode in episodes]))
     length = np.array([episode.length for episode in episodes], np.int64)
     columns: dict[str, object] = {name: [getattr(episode, name) for episode in episodes] for name in SCALARS}
     columns.update(start=starts_of(length), length=length)
     columns["stage_times_s"] = [episode.stage_times_s for episode in episodes]
     columns.update({f"version_{name}": [value] * len(episodes) for name, value in package_versions().items()})
-    pyarrow.parquet.write_table(pyarrow.table(columns), folder / "episodes.parquet")
+    with writing(folder / "episodes.parquet"):
+        pyarrow.parquet.write_table(pyarrow.table(columns), folder / "episodes.parquet")
     files = {file.name: _fingerprint(file) for file in sorted(folder.iterdir())}
     (folder / "shard.json").write_text(json.dumps(files, indent=1), encoding="utf-8")
 
 
 def read_table(shard: Path) -> Table:
-    """Return the episode table of `shard`; raise DataError if it is damaged."""
+    """Return the episode table of `shard`; raise DamagedFileError if it is damaged."""
     table = pyarrow.parquet.read_table(_verified(shard, "episodes.parquet"))
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def read_shard(shard: Path, names: Sequence[str]) -> tuple[Table, dict[str, np.ndarray]]:
-    """Return the episode table and the memory-mapped step arrays `names`; raise DataError if damaged."""
+    """Return the episode table and the memory-mapped step arrays `names`; raise DamagedFileError if damaged."""
     table = read_table(shard)
     return table, {name: np.load(_verified(shard, f"{name}.npy"), mmap_mode="r") for name in names}
 
@@ -73,11 +75,17 @@ def _verified(shard: Path, name: str) -> Path:
     try:
         expected = json.loads((shard / "shard.json").read_text(encoding="utf-8"))[name]
         received = _fingerprint(file)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"Shard {shard} is damaged: {error!r} while checking {name}.") from error
+    except FileNotFoundError as error:
+        raise DamagedFileError(Path(error.filename), "it is missing", _remedy(shard)) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(shard / "shard.json", f"{error!r} while checking {name}", _remedy(shard)) from error
     if received != expected:
-        raise DataError(f"Shard {shard} is damaged: {name} has {received}, written was {expected}.")
+        raise DamagedFileError(file, f"it has {received}, written was {expected}", _remedy(shard))
     return file
+
+
+def _remedy(shard: Path) -> str:
+    return f"All other shards can be kept: delete the folder {shard}, which loses its episodes only."
 
 
 def _fingerprint(file: Path) -> dict[str, int]:

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from recap_bench.data.episode import DIVERGED, STEP_ARRAYS, Episode
+from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.data.shard import PACKAGES, SCALARS, Table, read_shard, read_table, write_shard
 from recap_bench.data.steps import StepData, concatenate, starts_of
-from recap_bench.errors import DataError
+from recap_bench.errors import DamagedFileError, DataError
 
 FORMAT = 1
 """Version of the layout; readers refuse any other."""
@@ -80,7 +81,8 @@ class Store:
         number = 1 + max((int(shard.name) for shard in _shards(folder)), default=-1)
         temporary = folder / f".tmp-{number:04d}"
         temporary.mkdir()
-        write_shard(temporary, episodes)
+        with writing(temporary):
+            write_shard(temporary, episodes)
         return temporary.rename(folder / f"{number:04d}")
 
     def link(self, source: "Store", group: str) -> None:
@@ -166,13 +168,6 @@ class Store:
             raise DataError(f"The diverged episode of seed {episode.seed} must not enter a store.")
 
 
-def write_text_atomically(file: Path, text: str) -> None:
-    """Write `text` to `file` so that a reader sees the old content or the new, never a part."""
-    temporary = file.with_name(f".tmp-{file.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, file)
-
-
 def _link_or_copy(source: Path, target: Path) -> None:
     """Link `target` to `source`; copy where they lie on different disks."""
     try:
@@ -185,12 +180,15 @@ def _read_header(file: Path) -> StoreHeader:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         found = values["format"]
-        header = StoreHeader(values["task"], tuple(values["stages"]), tuple(values["state_names"]))
+        if found != FORMAT:
+            raise DataError(
+                f"Store {file.parent} has format {found}; this version reads format {FORMAT}. Use the version that "
+                "wrote it, or collect anew in another folder."
+            )
+        return StoreHeader(values["task"], tuple(values["stages"]), tuple(values["state_names"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"Store header {file} is damaged: {error!r}.") from error
-    if found != FORMAT:
-        raise DataError(f"Store {file.parent} has format {found}; this version reads format {FORMAT}.")
-    return header
+        remedy = "The episodes beside it can be kept: copy the file from a store of the same task."
+        raise DamagedFileError(file, repr(error), remedy) from error
 
 
 def _shards(folder: Path) -> list[Path]:

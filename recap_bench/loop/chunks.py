@@ -18,6 +18,8 @@ class ChunkPlayer:
         self._policy = policy
         self._instruction = instruction
         self._rngs: list[np.random.Generator] = [np.random.default_rng(0)] * n
+        self._spare = np.random.default_rng(0)
+        """Noise of the rows that only fill a batch."""
         self._chunks = np.zeros((n, policy.execute_steps, 14), np.float32)
         self._age = np.zeros(n, np.int64)
         """Steps since the episode began."""
@@ -42,13 +44,23 @@ class ChunkPlayer:
         """
         due = ids[self._due[ids]]
         if len(due):
-            rows = {name: values[due] for name, values in observation.items()}
-            instructions = [self._instruction] * len(due)
-            chunks = self._policy.act(rows, instructions, [self._rngs[slot] for slot in due])
-            self._chunks[due] = chunks[:, : self._policy.execute_steps]
+            self._chunks[due] = self._infer(due, observation)
             self._cursor[due] = 0
         actions = self._chunks[ids, self._cursor[ids]]
         self._cursor[ids] += 1
         self._age[ids] += 1
         self._due[ids] = self._age[ids] % self._policy.execute_steps == 0
         return actions
+
+    def _infer(self, due: np.ndarray, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return new chunks for the simulations `due` (k,), (k, execute_steps, 14).
+
+        The batch always has n rows: matrix products round differently for other sizes, and then an episode would depend
+        on how many others run beside it, for example on where a killed collection was resumed.
+        """
+        fill = len(self._rngs) - len(due)
+        rows = np.concatenate([due, np.full(fill, due[0])])
+        rngs = [self._rngs[slot] for slot in due] + [self._spare] * fill
+        batch = {name: values[rows] for name, values in observation.items()}
+        chunks = self._policy.act(batch, [self._instruction] * len(rows), rngs)
+        return chunks[: len(due), : self._policy.execute_steps]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recap_bench.data.episode import ACTOR_CORRECTION, DIVERGED, Episode
+from recap_bench.data.steps import StepData
 from recap_bench.data.store import Store, StoreHeader
 from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.loop.pilots import Controllers
@@ -48,6 +49,10 @@ class CollectSummary:
     """Episodes that ended in success, with or without help."""
     assisted: int
     """Episodes of a policy that an operator corrected at least once."""
+    rescued: int
+    """Assisted episodes that ended in success; none of them is an autonomous success."""
+    interventions: int
+    """Corrections, each from a take-over to the hand-back or the end."""
     correction_s: float
     """Time of all corrections [s]."""
     failure_modes: dict[str, int]
@@ -95,6 +100,13 @@ def collect_into(
     return _summarise(store, group, sorted(diverged))
 
 
+def interventions(steps: StepData) -> int:
+    """Return the number of corrections: runs of corrected steps within one episode."""
+    corrected = steps.actor == ACTOR_CORRECTION
+    before = np.concatenate([[False], corrected[:-1]]) & (steps.t > 0)
+    return int(np.sum(corrected & ~before))
+
+
 def _within_budget(controllers: Controllers, store: Store, group: str) -> Controllers:
     """Charge the corrections that the group already holds to the collection's budget."""
     if controllers.correction_budget_s is None or group not in store.groups():
@@ -105,7 +117,7 @@ def _within_budget(controllers: Controllers, store: Store, group: str) -> Contro
 
 def _summarise(store: Store, group: str, diverged: list[int]) -> CollectSummary:
     if group not in store.groups():
-        return CollectSummary(0, 0, 0, 0, 0.0, {}, diverged)
+        return CollectSummary(0, 0, 0, 0, 0, 0, 0.0, {}, diverged)
     steps = store.load([group])
     modes = Counter(steps.failure_mode[~steps.success].tolist())
     return CollectSummary(
@@ -113,6 +125,8 @@ def _summarise(store: Store, group: str, diverged: list[int]) -> CollectSummary:
         steps=steps.num_steps,
         successes=int(np.sum(steps.success)),
         assisted=int(np.sum(steps.assisted)),
+        rescued=int(np.sum(steps.assisted & steps.success)),
+        interventions=interventions(steps),
         correction_s=float(np.sum(steps.actor == ACTOR_CORRECTION)) / CONTROL_HZ,
         failure_modes=dict(modes.most_common()),
         diverged_seeds=diverged,

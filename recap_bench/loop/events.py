@@ -63,5 +63,15 @@ Observer = Callable[[Event], None]
 """Receives every event, in the thread of the run."""
 
 
+def all_of(*observers: Observer) -> Observer:
+    """Return an observer that hands every event to each of `observers`, in order."""
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return observe
+
+
 def ignore(event: Event) -> None:
     """Observe nothing."""

@@ -7,16 +7,18 @@ condition.
 """
 
 import json
+import resource
 import time
 from typing import Any
 
 from recap_bench.config import RunConfig
-from recap_bench.data.store import write_text_atomically
+from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
 from recap_bench.loop.pretraining import adopt_recipe, pretraining_folder
+from recap_bench.loop.recovery import explained
 from recap_bench.loop.run_folder import RunFolder, write_rows
 from recap_bench.reporting.summary import summarise
 
@@ -26,10 +28,11 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
 
     The summary has one entry per task, method and iteration, over all seeds; it is also written to
     summary.json after every evaluation. Raises ConfigurationError if another process works in the
-    folder or if it holds another run.
+    folder or if it holds another run, StorageError for a full or read-only disk, DamagedFileError for a damaged file;
+    the latter two say how to go on.
     """
     folder = RunFolder(config.out, pretraining_folder(config))
-    with folder.locked():
+    with explained(folder), folder.locked():
         folder.adopt(config)
         return _run_all(config, folder, parts, _logging(folder, observe))
 
@@ -60,7 +63,8 @@ def _run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observe
         return
     observe(PhaseStarted(phase))
     started = time.monotonic()
-    result = phases.run(phase)
+    with writing(folder.folder(phase)):
+        result = phases.run(phase)
     folder.finish(phase, result)
     observe(PhaseFinished(phase, result, time.monotonic() - started, resumed=False))
 
@@ -81,12 +85,18 @@ def _aggregate(planned: tuple[Phase, ...], folder: RunFolder) -> list[dict[str, 
     return summary
 
 
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has held so far [MB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
+
+
 def _logging(folder: RunFolder, observe: Observer) -> Observer:
     """Return an observer that also writes finished phases and warnings to the run's log."""
 
     def observe_and_log(event: Event) -> None:
         if isinstance(event, PhaseFinished) and not event.resumed:
-            folder.log(time=time.time(), phase=event.phase.title, seconds=round(event.seconds, 2))
+            seconds, peak_mb = round(event.seconds, 2), round(peak_memory_mb())
+            folder.log(time=time.time(), phase=event.phase.title, seconds=seconds, peak_memory_mb=peak_mb)
         elif isinstance(event, Warned):
             folder.log(time=time.time(), phase=event.phase.title, warning=event.message)
         observe(event)

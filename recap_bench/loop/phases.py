@@ -132,7 +132,8 @@ class Phases:
 
     def _fit(self, phase: Phase) -> dict[str, Any]:
         method = self.methods[phase.method]
-        steps = self._store(phase).load(plan.data_groups(self.config, method, phase))
+        groups = plan.data_groups(self.config, method, phase)
+        steps = self._store(phase).load(groups)
         context = self._context(phase, steps, (phase.task,))
         before = plan.fit_before(phase)
         previous = self._folder.folder(before) if before else None
@@ -141,6 +142,7 @@ class Phases:
             self._observe(Warned(phase, message))
         return {
             "policy": self._folder.relative(phase, result.policy),
+            "groups": groups,
             "variants": result.variants,
             "diagnostics": result.diagnostics,
             "warnings": list(result.warnings),

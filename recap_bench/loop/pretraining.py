@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import RunConfig
+from recap_bench.data.files import write_text_atomically
 from recap_bench.data.shard import package_versions
-from recap_bench.data.store import write_text_atomically
 from recap_bench.errors import DataError
 from recap_bench.loop import plan
 from recap_bench.loop.run_folder import RunFolder

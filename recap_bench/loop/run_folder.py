@@ -8,6 +8,7 @@
       summary.json                  measures per task, method and iteration, over all seeds so far
       pretraining.json              where the pre-training lies that this run began with
       pretrained/                   the networks that every fit starts from: value/, policy/, diagnostics.json
+      tensorboard/                  event files, made again from the results at every start
       <task>/seed<k>/
         store/                      episodes of all methods (see recap_bench.data.store); groups are
                                     demonstrations and <method>-<iteration>-<autonomous|corrected|uncorrected>
@@ -45,9 +46,9 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import NOT_COMPARED, RunConfig
+from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.data.shard import package_versions
-from recap_bench.data.store import write_text_atomically
-from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.errors import ConfigurationError, DamagedFileError
 from recap_bench.loop.plan import PRETRAINING, Phase
 
 
@@ -134,7 +135,8 @@ class RunFolder:
 
     def log(self, **entry: Any) -> None:
         """Append one line to log.jsonl."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+        file = self.path / "log.jsonl"
+        with writing(file), file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
 
     def relative(self, phase: Phase, path: Path) -> str:
@@ -149,7 +151,7 @@ class RunFolder:
         try:
             return json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise DataError(f"{file} is damaged: {error}. Delete it to have its phase done again.") from error
+            raise DamagedFileError(file, str(error), "Delete it to have its phase done again.") from error
 
 
 def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -29,7 +29,7 @@ def write_film(path: Path, episode: Episode, randomization: str = "standard", ev
 
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
-    with _stage(episode, randomization) as env:
+    with stage(episode, randomization) as env:
         return write_video(path, film_frames(env, episode, every), FRAMES_PER_S)
 
 
@@ -39,7 +39,7 @@ def write_strip(path: Path, episode: Episode, randomization: str = "standard", f
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
     every = max(1, -(-episode.length // (frames - 1)))
-    with _stage(episode, randomization) as env:
+    with stage(episode, randomization) as env:
         pictures = [np.asarray(Image.fromarray(frame).reduce(2)) for frame in film_frames(env, episode, every)]
     pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % COLUMNS)
     rows = [np.concatenate(pictures[i : i + COLUMNS], axis=1) for i in range(0, len(pictures), COLUMNS)]
@@ -49,7 +49,7 @@ def write_strip(path: Path, episode: Episode, randomization: str = "standard", f
 
 
 @contextmanager
-def _stage(episode: Episode, randomization: str) -> Iterator["TaskVectorEnv"]:
+def stage(episode: Episode, randomization: str) -> Iterator["TaskVectorEnv"]:
     """Give one simulation of the episode's task, ready to be rendered, and close it afterwards."""
     env = make_vec(
         episode.task,

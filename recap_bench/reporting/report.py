@@ -1,8 +1,9 @@
-"""The report of one run or several, made from its rows alone: tables and figures."""
+"""The report of one run or several: tables and figures from its rows, and tables from its phases."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from recap_bench.reporting.loop_tables import write_loop_tables
 from recap_bench.reporting.plots import write_figures
 from recap_bench.reporting.tables import join_rows, read_rows, write_tables
 
@@ -14,9 +15,12 @@ def write_report(sources: Sequence[Path], folder: Path | None = None) -> list[Pa
     """Write tables and figures of `sources`, folders of runs or files of rows, into `folder`; return their paths.
 
     Several sources are one experiment whose seeds were run apart. `folder` is by default `report` beside the first
-    rows. Raises DataError when there are no rows, or the same episode twice.
+    rows. What corrections cost and what the condition does is told for folders of runs only. Raises DataError when
+    there are no rows, or the same episode twice.
     """
     files = [source / ROWS if source.is_dir() else source for source in sources]
     rows = join_rows([read_rows(file) for file in files])
     target = folder or files[0].parent / "report"
-    return [*write_tables(rows, target), *write_figures(rows, target)]
+    runs = [source for source in sources if source.is_dir()]
+    written, appendix = write_loop_tables(runs, target)
+    return [*write_tables(rows, target, appendix), *written, *write_figures(rows, target)]

@@ -119,8 +119,12 @@ def _said(phase: Phase, result: Mapping[str, Any]) -> str:
         return f": {evaluation_text(result)}"
     if phase.name == plan.CHECK:
         return "".join(f"\n    {name:<14} {evaluation_text(found)}" for name, found in result.items())
-    if "correction_s" in result:
-        helped = f", {result['assisted']} corrected for {result['correction_s']:.0f} s" if result["assisted"] else ""
+    if "rescued" in result:
+        helped = (
+            f", {result['rescued']} of them rescued; {result['assisted']} corrected for {result['correction_s']:.0f} s"
+            if result["assisted"]
+            else ""
+        )
         return f": {result['successes']} of {result['episodes']} episodes succeeded{helped}"
     return ""
 

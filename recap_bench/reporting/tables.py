@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recap_bench.errors import DataError
+from recap_bench.errors import DamagedFileError, DataError
 from recap_bench.reporting.statistics import Attempts, Interval, throughput_per_hour, throughput_ratio_interval
 from recap_bench.reporting.summary import failure_modes, stage_rates, summarise
 
@@ -16,11 +16,23 @@ PAIR = ["seed", "env_seed"]
 """Episodes of two groups with these in common started from the same state."""
 
 
+NEEDED = (*GROUP, *PAIR, "success", "failure_mode", "time_s")
+"""Columns without which rows are none of an evaluation."""
+
+REMEDY = "It is made from the evaluations: give the command of the run again to have it written anew."
+
+
 def read_rows(path: Path) -> pd.DataFrame:
-    """Read the rows per episode from a CSV or Parquet file; raise DataError when there are none."""
+    """Read the rows per episode from a CSV or Parquet file; raise DataError when there are none or they are damaged."""
     if not path.is_file():
         raise DataError(f"No evaluation rows at {path}. A run writes them after its first evaluation.")
-    rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
+    try:
+        rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
+    except (OSError, ValueError) as error:
+        raise DamagedFileError(path, str(error), REMEDY) from error
+    missing = [name for name in NEEDED if name not in rows]
+    if missing:
+        raise DamagedFileError(path, f"it has no column {', '.join(missing)}", REMEDY)
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
     return rows
@@ -90,7 +102,7 @@ def markdown(rows: pd.DataFrame) -> str:
     parts = []
     for task in rows["task"].unique():
         chosen = of_task(rows, task)
-        parts += [f"## {task}", _markdown_table(_readable(summary_table(chosen)))]
+        parts += [f"## {task}", markdown_table(_readable(summary_table(chosen)))]
         parts += ["Share of episodes that reached each stage:", _wide(stage_table(chosen), "stage", "rate", "{:.0%}")]
         failures = failure_table(chosen)
         if not failures.empty:
@@ -98,8 +110,11 @@ def markdown(rows: pd.DataFrame) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths."""
+def write_tables(rows: pd.DataFrame, folder: Path, appendix: str = "") -> list[Path]:
+    """Write summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths.
+
+    summary.md ends with the `appendix`, Markdown.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"summary": summary_table(rows), "stages": stage_table(rows), "failure_modes": failure_table(rows)}
     written = []
@@ -107,7 +122,7 @@ def write_tables(rows: pd.DataFrame, folder: Path) -> list[Path]:
         written.append(folder / f"{name}.csv")
         table.to_csv(written[-1], index=False, float_format="%.6g")
     written.append(folder / "summary.md")
-    written[-1].write_text(markdown(rows))
+    written[-1].write_text(markdown(rows) + appendix)
     return written
 
 
@@ -180,9 +195,10 @@ def _wide(table: pd.DataFrame, name: str, value: str, form: str) -> str:
     order = list(dict.fromkeys(table[name]))
     wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0, sort=False)[order]
     text = wide.map(form.format).reset_index().astype(str)
-    return _markdown_table(text)
+    return markdown_table(text)
 
 
-def _markdown_table(table: pd.DataFrame) -> str:
+def markdown_table(table: pd.DataFrame) -> str:
+    """Return a table of text cells as Markdown."""
     lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

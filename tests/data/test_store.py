@@ -4,7 +4,8 @@ import pytest
 from recap_bench.data import shard as shard_files
 from recap_bench.data.episode import ACTOR_CORRECTION, Episode
 from recap_bench.data.store import Store, StoreHeader
-from recap_bench.errors import DataError
+from recap_bench.errors import DamagedFileError, DataError
+from tests.disk_limits import largest_file
 
 HEADER = StoreHeader("Espresso-v0", ("grind", "serve"), ("x_m", "y_m", "z_m"))
 
@@ -113,7 +114,7 @@ def test_a_damaged_shard_is_named(store, name, damage):
         file.unlink()
     else:
         file.write_bytes(content[:-7] if damage == "cut" else content)
-    with pytest.raises(DataError, match=r"Shard .*a/0000 is damaged"):
+    with pytest.raises(DataError, match=r"a/0000/\S+ is damaged: .*All other shards can be kept"):
         store.load()
 
 
@@ -121,6 +122,26 @@ def test_every_shard_records_versions(store):
     store.append("a", [make_episode(0)])
     assert all(len(versions) == 1 for versions in store.versions().values())
     assert set(store.versions()) == {"python", "recap_bench", "mujoco", "numpy"}
+
+
+def test_a_store_of_another_version_is_refused_whatever_else_it_holds(store):
+    (store.path / "store.json").write_text('{"format": 2, "tasks": ["Espresso-v0"]}')
+    with pytest.raises(DataError, match=r"has format 2; this version reads format 1\. Use the version that wrote it"):
+        Store.open(store.path)
+
+
+def test_a_damaged_header_is_named(store):
+    (store.path / "store.json").write_text('{"format": 1')
+    with pytest.raises(DamagedFileError, match=r"store\.json is damaged.*episodes beside it can be kept"):
+        Store.open(store.path)
+
+
+def test_a_shard_that_does_not_fit_on_the_disk_is_named_and_leaves_nothing(store):
+    with pytest.raises(OSError, match=r"a/\.tmp-0000/agent_pos\.npy"), largest_file(1000):
+        store.append("a", [make_episode(0, length=400)])
+    assert store.groups() == []
+    store.append("a", [make_episode(0)])
+    assert [folder.name for folder in (store.path / "a").iterdir()] == ["0000"]
 
 
 def test_another_header_is_refused(store):

@@ -46,7 +46,12 @@ def weights(folder):
 
 def test_one_iteration_leaves_policy_value_labels_and_diagnostics(fitted):
     folder, result = fitted
-    assert {path.name for path in folder.iterdir()} == {"policy", "value", "labels.npz", "diagnostics.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "policy",
+        "value",
+        "labels.npz",
+        "diagnostics.json",
+    }
     saved = json.loads((folder / "diagnostics.json").read_text())
     assert saved["positive_share_reference"] == pytest.approx(0.4, abs=0.01)
     assert saved["dropped_share"] == pytest.approx(0.3, abs=0.1)

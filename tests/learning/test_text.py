@@ -23,7 +23,7 @@ def test_a_specialist_keeps_inputs_and_words_and_refuses_what_was_not_pretrained
     narrow = REPERTOIRE.narrowed({"B-v0": TASKS["B-v0"]})
     assert list(narrow.tasks) == ["B-v0"]
     assert (narrow.fields, narrow.vocabulary) == (REPERTOIRE.fields, REPERTOIRE.vocabulary)
-    with pytest.raises(ConfigurationError, match="C-v0 was not pre-trained on. Pre-trained: A-v0, B-v0"):
+    with pytest.raises(ConfigurationError, match=r"C-v0 was not pre-trained on\. Pre-trained: A-v0, B-v0"):
         REPERTOIRE.narrowed({"C-v0": TASKS["A-v0"]})
     with pytest.raises(ConfigurationError, match="another horizon"):
         REPERTOIRE.narrowed({"A-v0": TaskFacts(11, ("fold it",), ("x", "y"))})

@@ -1,10 +1,11 @@
 import pytest
 
 from recap_bench.data.store import Store
-from recap_bench.loop.collect import Assignment, collect_into, store_header
+from recap_bench.loop.collect import Assignment, collect_into, interventions, store_header
 from recap_bench.loop.intervention import GateConfig
 from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.recorder import Origin
+from tests.learning.tiny import episode, steps_of
 from tests.toy_env import SPEC, SteadyPolicy, ToyVectorEnv
 
 GATE = GateConfig(no_progress_s=0.4, reaction_delay_s=0.0, miss_probability=0.0, false_alarm_rate_hz=0.0)
@@ -24,7 +25,14 @@ def test_a_collection_is_summarised_from_the_store(store):
     assert (summary.episodes, summary.successes, summary.assisted) == (10, 10, 10)
     assert summary.steps == store.load().num_steps
     assert summary.correction_s > 0
+    assert summary.rescued == 10
+    assert summary.interventions >= 10
     assert [len(list((store.path / "watched").iterdir()))] == [3]
+
+
+def test_a_run_of_corrected_steps_within_an_episode_is_one_intervention():
+    steps = steps_of(episode("ppccpccc", True), episode("ccpc", False), episode("pppp", True))
+    assert interventions(steps) == 4
 
 
 def test_only_missing_episodes_are_flown(store):

@@ -72,9 +72,22 @@ def test_episodes_stream_out_and_slots_are_refilled():
 def test_inference_is_batched_over_the_slots_that_need_a_chunk():
     policy = SteadyPolicy()
     episodes = roll(Controllers(policy), seeds=range(8), num_envs=8)
-    chunks = sum(-(-episode.length // policy.execute_steps) for episode in episodes.values())
-    assert sum(policy.batch_sizes) == chunks
-    assert policy.batch_sizes[0] == 8
+    chunks = max(-(-episode.length // policy.execute_steps) for episode in episodes.values())
+    assert policy.batch_sizes == [8] * chunks
+
+
+class PolicyThatRoundsByBatch(SteadyPolicy):
+    """Stands for matrix products, whose last bits depend on the size of the batch."""
+
+    def act(self, observation, instructions, rngs):
+        return super().act(observation, instructions, rngs) + np.float32(1e-3 * len(rngs))
+
+
+@pytest.mark.parametrize("gate", [None, GateConfig(no_progress_s=0.4, reaction_delay_s=0.1)])
+def test_an_episode_does_not_depend_on_how_many_run_beside_it(gate):
+    controllers = Controllers(PolicyThatRoundsByBatch(reach=0.9), gate=gate)
+    everything = roll(controllers, seeds=range(7), num_envs=4)
+    assert_same({6: everything[6]}, roll(controllers, seeds=[6], num_envs=4))
 
 
 def test_an_autonomous_episode_records_what_the_policy_did():

@@ -58,6 +58,7 @@ def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> Non
         (["run", "--dry-run", "--preset", "fast"], "Unknown preset 'fast'"),
         (["report", "nowhere"], "No evaluation rows"),
         (["replay", "nowhere"], "No episode store"),
+        (["inspect", "nowhere"], "No run at nowhere"),
         (["evaluate", "--task", "Espresso-v0", "--policy", "nowhere"], "nowhere"),
         (["collect", "--task", "Espresso-v0", "--corrections", "--out", "x"], "needs a policy to correct"),
         (["speed", "--modes", "smell"], "Unknown speed mode 'smell'"),
@@ -77,6 +78,11 @@ def test_the_plan_of_a_run_is_printed_without_running(tmp_path: Path, capsys: py
     assert main(["run", "--dry-run", "--out", str(out), "--seeds", "3", "4", "--demonstrations", "7"]) == 0
     text = capsys.readouterr().out
     assert "demonstrations: 7" in text
+    assert "control steps/s" in text
+    hours = [float(line.split()[1]) for line in text.splitlines() if line.split()[2:3] == ["h"]]
+    assert len(hours) == 16
+    assert min(hours) > 0
+    assert f"at most {sum(hours):.2f}"[:-1] in text
     assert "seed 4: recap iteration 1 evaluation" in text
     assert not out.exists()
 

@@ -43,6 +43,15 @@ def test_every_phase_of_a_preset_has_a_prior(preset: str) -> None:
     assert all(prior_s(config, phase) > 0 for phase in phases)
 
 
+def test_rescued_episodes_are_told_apart_from_successes() -> None:
+    stream = io.StringIO()
+    observe = RunProgress(PRESETS["quick"], LineDisplay(stream), clock=lambda: 0.0)
+    result = {"episodes": 10, "successes": 4, "assisted": 6, "rescued": 3, "correction_s": 20.0}
+    observe(RunPlanned((COLLECTION,)))
+    observe(PhaseFinished(COLLECTION, result, seconds=3.0, resumed=False))
+    assert "4 of 10 episodes succeeded, 3 of them rescued; 6 corrected for 20 s" in stream.getvalue()
+
+
 def test_a_run_tells_results_and_warnings_as_they_come() -> None:
     stream = io.StringIO()
     observe = RunProgress(PRESETS["quick"], LineDisplay(stream), clock=lambda: 0.0)

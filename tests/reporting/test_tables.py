@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.errors import ConfigurationError, DamagedFileError, DataError
 from recap_bench.reporting import plots, tables
 from recap_bench.reporting.summary import summarise
 from recap_bench.reporting.video import write_video
@@ -81,6 +81,17 @@ def test_written_tables_read_back(rows: pd.DataFrame, tmp_path: Path) -> None:
 def test_missing_and_empty_rows_are_explained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No evaluation rows"):
         tables.read_rows(tmp_path / "evaluation.csv")
+
+
+def test_damaged_rows_are_named(rows: pd.DataFrame, tmp_path: Path) -> None:
+    rows.drop(columns="time_s").to_csv(tmp_path / "rows.csv")
+    with pytest.raises(
+        DamagedFileError, match=r"rows\.csv is damaged: it has no column time_s.*command of the run again"
+    ):
+        tables.read_rows(tmp_path / "rows.csv")
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DamagedFileError, match=r"rows\.parquet is damaged"):
+        tables.read_rows(tmp_path / "rows.parquet")
 
 
 @pytest.mark.parametrize("success", [True, False])

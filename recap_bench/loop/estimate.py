@@ -1,0 +1,163 @@
+"""How long a run will take on this machine: a brief measurement of each task, and what each phase makes of it."""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recap_bench.config import RunConfig
+from recap_bench.data.steps import StepData, from_episodes
+from recap_bench.learning.config import LearningConfig
+from recap_bench.loop import plan
+from recap_bench.loop.phases import REAL_PARTS, Parts, task_facts
+from recap_bench.loop.pilots import Controllers
+from recap_bench.loop.plan import Phase
+from recap_bench.loop.recorder import Origin
+from recap_bench.loop.rollout import collect
+from recap_bench.method import FitContext
+from recap_bench.policy import Policy
+
+if TYPE_CHECKING:
+    from recap_bench.envs.task import TaskSpec
+
+EPISODES = 4
+"""Demonstrations that are flown to measure a task, side by side: one to a few seconds."""
+
+GRADIENT_STEPS = 20
+"""Steps of the policy's fit that are measured: half a second of the standard network on one core."""
+
+INFERENCES = 5
+"""Chunks of all simulations that are inferred to measure the policy."""
+
+CONDITIONS = 3
+"""Conditions of the check, at most."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What one task costs on this machine, measured."""
+
+    control_step_s: float
+    """Wall time of one control step of one simulation, operator and recording included [s]."""
+    demonstration_steps: float
+    """Mean length of a demonstration [control steps]."""
+    limit_steps: int
+    """Time limit of the task [control steps]."""
+    inference_s: float
+    """Wall time of the policy per control step of one simulation [s]."""
+    value_step_s: float
+    """One gradient step of one value network [s]."""
+    policy_step_s: float
+    """One gradient step of the policy [s]."""
+
+
+def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
+    """Fly a few demonstrations of `task` and take a few gradient steps of the networks of `config`; leaves no file."""
+    with tempfile.TemporaryDirectory() as folder:
+        few = replace(config, num_envs=EPISODES)
+        env = parts.make_env(few, task, Path(folder) / "diverged")
+        controllers = Controllers(profiles=config.profile_mix)
+        began = time.perf_counter()
+        episodes = list(collect(env, controllers, range(EPISODES), Origin(0, "demonstration")))
+        flight_s = time.perf_counter() - began
+        spec = env.spec_of_task
+        env.close()
+        steps = from_episodes(episodes, spec.state_names)
+        learner = _Learner(config, spec, Path(folder), parts)
+        value_step_s, policy_step_s = learner.fit(steps)
+        inference_s = _inference_s(learner.policy, steps, config.num_envs, spec.instruction)
+    length = steps.num_steps / steps.num_episodes
+    return Pace(flight_s / steps.num_steps, length, spec.max_episode_steps, inference_s, value_step_s, policy_step_s)
+
+
+def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
+    """Return how long `phase` takes at most [s].
+
+    That is: attempts of a policy last until the time limit, and no fit of a value function stops early.
+    """
+    attempt_s = pace.limit_steps * (pace.control_step_s + pace.inference_s)
+    value, policy = config.learning.value, config.learning.policy
+    values_s = value.folds * value.steps * pace.value_step_s
+    if phase.name == plan.DEMONSTRATIONS and phase.method != plan.PRETRAINING:
+        return 0.0  # the run takes over those of the pre-training
+    if phase.name == plan.DEMONSTRATIONS:
+        return config.demonstrations * pace.demonstration_steps * pace.control_step_s
+    if phase.name == plan.PRETRAIN:
+        return values_s + policy.pretrain_steps * pace.policy_step_s
+    if phase.name == plan.FIT:
+        later = phase.iteration > 0
+        return values_s + policy.fit_steps * pace.policy_step_s if later else policy.sft_steps * pace.policy_step_s
+    if phase.name in plan.COLLECTIONS:
+        return plan.collection_size(config, phase.task, phase.name) * attempt_s
+    return attempt_s * (CONDITIONS * config.check_episodes if phase.name == plan.CHECK else config.evaluation_episodes)
+
+
+def estimate_s(config: RunConfig, phases: tuple[Phase, ...], paces: Mapping[str, Pace]) -> list[float]:
+    """Return phase_s of each of `phases`; `paces` holds the pace of every task that is demonstrated or run."""
+    first = next(iter(paces.values()))  # networks are fitted at the same pace on any task
+    return [phase_s(config, phase, paces.get(phase.task, first)) for phase in phases]
+
+
+class _Learner:
+    """Fits the networks of a config for a few steps, and notes when."""
+
+    def __init__(self, config: RunConfig, spec: "TaskSpec", folder: Path, parts: Parts) -> None:
+        value = replace(config.learning.value, folds=1, steps=config.learning.value.check_every, strict=False)
+        policy = replace(config.learning.policy, pretrain_steps=GRADIENT_STEPS, sft_steps=1)
+        self._learning = replace(config.learning, value=value, policy=policy)
+        self._config, self._spec, self._folder, self._parts = config, spec, folder, parts
+        self._reached: dict[str, float] = {}
+        self.policy: Policy
+
+    def fit(self, steps: StepData) -> tuple[float, float]:
+        """Pre-train on `steps` and set `policy`; return the time of a gradient step of the value and of the policy."""
+        method = self._parts.make_method(plan.FOUNDATION)
+        context = self._context(steps)
+        self._parts.pretrain(replace(context, config=_shortest(self._learning)))  # the first steps are slower
+        self._reached.clear()
+        began = time.perf_counter()
+        pretrained = self._parts.pretrain(context)
+        value_end = self._reached.get("value", began)
+        policy_end = self._reached.get("policy", value_end)
+        fitted = method.fit(replace(context, pretrained=pretrained, folder=self._folder / "fit"))
+        self.policy = self._parts.load_policy(fitted.policy)
+        return (value_end - began) / self._learning.value.steps, (policy_end - value_end) / GRADIENT_STEPS
+
+    def _context(self, steps: StepData) -> FitContext:
+        (self._folder / "fit").mkdir()
+        return FitContext(
+            steps=steps,
+            iteration=0,
+            tasks={self._spec.name: task_facts(self._spec)},
+            seed=0,
+            folder=self._folder,
+            config=self._learning,
+            device=self._config.device,
+            threads=self._config.threads,
+            report=self._note,
+        )
+
+    def _note(self, stage: str, done: int, total: int) -> None:
+        self._reached[stage] = time.perf_counter()
+
+
+def _shortest(learning: LearningConfig) -> LearningConfig:
+    """Return the config with a single gradient step of each kind."""
+    value = replace(learning.value, steps=1, check_every=1)
+    return replace(learning, value=value, policy=replace(learning.policy, pretrain_steps=1))
+
+
+def _inference_s(policy: Policy, steps: StepData, num_envs: int, instruction: str) -> float:
+    """Return the wall time of `policy` per control step of one of `num_envs` simulations that act together [s]."""
+    rows = np.resize(np.arange(steps.num_steps), num_envs)
+    observation = {name: getattr(steps, name)[rows] for name in ("agent_pos", "environment_state")}
+    rngs = [np.random.default_rng(row) for row in range(num_envs)]
+    policy.act(observation, [instruction] * num_envs, rngs)  # the first call is slower
+    began = time.perf_counter()
+    for _ in range(INFERENCES):
+        policy.act(observation, [instruction] * num_envs, rngs)
+    return (time.perf_counter() - began) / (INFERENCES * num_envs * policy.execute_steps)
