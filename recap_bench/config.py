@@ -41,6 +41,8 @@ class RunConfig:
     """Torch device of training and inference."""
     randomization: str = "standard"
     """How far start states vary: 'none', 'standard' or 'wide'."""
+    start: str | None = None
+    """Where in the tasks episodes start, one of every task's `starts`; None takes each task's first."""
     demonstrations: int = 40
     """Demonstrated episodes per seed."""
     iterations: int = 1
