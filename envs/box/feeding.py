@@ -36,6 +36,16 @@ RELEASE_M = 0.009
 RELEASE_STEP_M = 0.0005
 HOVER_M = 0.045
 SLIDE_M_S = 0.22
+ALIGN_M_S = 0.10
+LANE_M = 0.005
+"""A sheet farther to a side than this, its turn included, is not slid onto the jig: its rear tabs would miss the rails
+and catch in front of the rear guides. It waits ..."""
+WAIT_X_M = 0.245
+"""... or is drawn back to here, where the tabs are still clear of those guides, ..."""
+BETWEEN_GUIDES_X_M = 0.165
+"""... unless they lie on them already."""
+TAB_REACH_M = 0.11
+"""Distance of the rear tabs from the middle of the sheet."""
 SLIDE_GAIN = 4.0
 """Speed per distance to go [1/s]."""
 TURN_GAIN = 3.0
@@ -118,8 +128,9 @@ class Feeding(Phases):
         """Move both hands one step: the sheet toward the jig, turning to its axes, at the sheet's height."""
         offset, turn = self._error()
         pace = self.operator.profile.speed
-        velocity = SLIDE_GAIN * offset
-        velocity *= min(1.0, SLIDE_M_S * pace / max(float(np.linalg.norm(velocity)), 1e-9))
+        if self.view.carton[0] > BETWEEN_GUIDES_X_M and abs(offset[1]) + TAB_REACH_M * abs(turn) > LANE_M:
+            offset[0] = WAIT_X_M - self.view.carton[0]
+        velocity = np.clip(SLIDE_GAIN * offset, [-SLIDE_M_S, -ALIGN_M_S], [SLIDE_M_S, ALIGN_M_S]) * pace
         rate = float(np.clip(TURN_GAIN * turn, -0.6, 0.6))
         for side in (LEFT, RIGHT):
             arm = self.view.hand(side)[0] - self.view.carton
