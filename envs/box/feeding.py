@@ -42,8 +42,8 @@ LANE_M = 0.005
 and catch in front of the rear guides. It waits ..."""
 WAIT_X_M = 0.245
 """... or is drawn back to here, where the tabs are still clear of those guides, ..."""
-BETWEEN_GUIDES_X_M = 0.165
-"""... unless they lie on them already."""
+BETWEEN_GUIDES_X_M = 0.205
+"""... unless it is past them already; from there it would push the sheet below off the pile."""
 TAB_REACH_M = 0.11
 """Distance of the rear tabs from the middle of the sheet."""
 SLIDE_GAIN = 4.0
@@ -51,13 +51,16 @@ SLIDE_GAIN = 4.0
 TURN_GAIN = 3.0
 SLIP_M = 0.015
 """A fingertip that has moved this far against the sheet has slipped."""
-COMING_M = 0.012
+COMING_M = 0.006
 """A second sheet that has moved this far along with the first sticks to it."""
 SHAKE_AMPLITUDE_M = 0.027
 SHAKE_PRESS_M = 0.003
 """Sideways, as leaning fingers hold a sheet better across than along, and pressed harder than it is slid."""
 SHAKE_HZ = 3.0
 SHAKE_S = 2.0
+SHAKE_BACK_M = 0.006
+"""The hands lag behind their command by this much when a sheet is found to come along."""
+SHAKE_BACK_S = 0.5
 
 
 class Feeding(Phases):
@@ -139,13 +142,15 @@ class Feeding(Phases):
             self.hand(side).nudge(np.array([*(step / CONTROL_HZ), float(np.clip(height, -0.0006, 0.0006))]))
 
     def shake(self) -> Motion:
-        """Shake the sheet to and fro until the one below comes off."""
+        """Take both sheets back over the pile and shake the upper one to and fro until the one below comes off."""
         self.enter("shake_sheets")
+        back = self.view.second_shift + SHAKE_BACK_M
         starts = [self.hand(side).position.copy() for side in (LEFT, RIGHT)]
         for k in range(round(SHAKE_S * CONTROL_HZ)):
+            returned = back * min(1.0, (k + 1) / (SHAKE_BACK_S * CONTROL_HZ))
             swing = SHAKE_AMPLITUDE_M * np.sin(2 * np.pi * SHAKE_HZ * (k + 1) / CONTROL_HZ)
             for side in (LEFT, RIGHT):
-                self.hand(side).position = starts[side] + np.array([0.0, swing, -SHAKE_PRESS_M])
+                self.hand(side).position = starts[side] + np.array([returned, swing, -SHAKE_PRESS_M])
             yield
             if not self.view.clings:
                 break

@@ -53,6 +53,8 @@ class BoxAssemblyTask(Task):
         self.process = {name: np.zeros((n, *shape)) for name, shape in shapes.items()}
         self._eq_active, self._eq_data = simulation.batch.eq_active, self.start.field["eq_data"]
         self._latches = np.array([model.equality(f"latch_{panel}").id for panel in p.PANELS])
+        self._advanced: tuple[np.ndarray, tuple[World, Work, Cell]] | None = None
+        """The simulations of the last advance() and what was measured in them then, for the observation that follows."""
         self._sticker, self._cling = model.equality("sticker").id, model.equality("cling").id
 
     @classmethod
@@ -60,6 +62,7 @@ class BoxAssemblyTask(Task):
         return rig_module.add_arms(rig_module.load_spec("box", "packing.xml")).compile()
 
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+        self._advanced = None
         for values in self.process.values():
             values[ids] = 0.0
         for i, rng in zip(ids, rngs, strict=True):
@@ -96,7 +99,7 @@ class BoxAssemblyTask(Task):
         )
 
     def advance(self, ids: np.ndarray) -> None:
-        world, work, cell = self.reader.read(ids), self.work(ids), self.cell(ids)
+        world, work, cell = measured = self.measured(ids)
         processes.part_sheets(work, world)
         processes.latch(work, world, cell)
         processes.crush(work, world)
@@ -110,6 +113,7 @@ class BoxAssemblyTask(Task):
         self.stages[ids] = stages
         self.failure[ids] = failure
         self.success[ids] = stages.all(axis=1) & (failure == 0)
+        self._advanced = ids, measured
 
     def _write_equalities(self, ids: np.ndarray, work: Work) -> None:
         """Hold the panels of latched corners at right angles and the label where it adheres."""
@@ -131,13 +135,20 @@ class BoxAssemblyTask(Task):
         return self.reader.read(ids)
 
     def environment_state(self, ids: np.ndarray) -> np.ndarray:
-        return observation.environment_state(self.reader.read(ids), self.work(ids), self.cell(ids))
+        advanced, self._advanced = self._advanced, None
+        if advanced is None or advanced[0] is not ids:
+            return observation.environment_state(*self.measured(ids))
+        return observation.environment_state(*advanced[1])
+
+    def measured(self, ids: np.ndarray) -> tuple[World, Work, Cell]:
+        """Return what can be read off the simulations `ids`."""
+        return self.reader.read(ids), self.work(ids), self.cell(ids)
 
     def progress(self, ids: np.ndarray) -> np.ndarray:
-        return verdict.progress(self.reader.read(ids), self.work(ids), self.cell(ids), self.stages[ids])
+        return verdict.progress(*self.measured(ids), self.stages[ids])
 
     def hazards(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        return verdict.hazards(self.reader.read(ids), self.work(ids), self.cell(ids), self.stages[ids])
+        return verdict.hazards(*self.measured(ids), self.stages[ids])
 
     def make_oracle(self) -> Oracle:
         from recap_bench.envs.box.oracle import BoxOracle

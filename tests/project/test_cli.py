@@ -60,8 +60,14 @@ def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> Non
         (["replay", "nowhere"], "No episode store"),
         (["evaluate", "--task", "Espresso-v0", "--policy", "nowhere"], "nowhere"),
         (["collect", "--task", "Espresso-v0", "--corrections", "--out", "x"], "needs a policy to correct"),
-        (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--start", "jig"], "Unknown start of Espresso-v0 'jig'"),
-        (["run", "--dry-run", "--tasks", "all", "--start", "jig"], "Unknown start of Espresso-v0 'jig'. Known: default"),
+        (
+            ["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--start", "jig"],
+            "Unknown start of Espresso-v0 'jig'",
+        ),
+        (
+            ["run", "--dry-run", "--tasks", "all", "--start", "jig"],
+            "Unknown start of Espresso-v0 'jig'. Known: default",
+        ),
         (["speed", "--modes", "smell"], "Unknown speed mode 'smell'"),
     ],
 )
@@ -106,7 +112,9 @@ def test_a_collected_episode_replays_as_recorded(tmp_path: Path, capsys: pytest.
 def test_the_start_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, start = tmp_path / "store", ["--start", "jig"]
     size = ["--episodes", "1", "--num-envs", "1", "--threads", "1"]
-    assert main(["collect", "--task", "BoxAssembly-v0", "--profile", "skilled", *size, *start, "--out", str(store)]) == 0
+    assert (
+        main(["collect", "--task", "BoxAssembly-v0", "--profile", "skilled", *size, *start, "--out", str(store)]) == 0
+    )
     assert main(["replay", str(store), *start]) == 0
     assert main(["replay", str(store)]) == 1
     assert "ANOTHER outcome" in capsys.readouterr().out
