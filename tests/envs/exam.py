@@ -128,9 +128,9 @@ class Disturbance:
     """What may be done to a running episode."""
 
     kinds: Sequence[str]
-    """Names, used in turn."""
-    disturb: Callable[[Task, int, str, np.random.Generator], None]
-    """Does one kind to one simulation; nothing is dropped by it."""
+    """Names; each is asked for in turn."""
+    disturb: Callable[[Task, int, str, np.random.Generator], str]
+    """Does the kind asked for to one simulation, or another if that is not possible now, and returns what it did."""
     steps: tuple[int, int]
     """It happens at one of these control steps, all of them before an episode of the skilled operator ends."""
 
@@ -174,12 +174,12 @@ def recover(subject: Subject, disturbance: Disturbance, n: int, seed: int) -> Re
     oracle = task.make_oracle()
     oracle.begin(ids, [profile("skilled")] * n, rngs)
     when = np.array([rng.integers(*disturbance.steps) for rng in rngs])
-    kind, phase = np.array([disturbance.kinds[i % len(disturbance.kinds)] for i in ids]), np.full(n, "none", object)
+    kind, phase = np.full(n, "none", object), np.full(n, "none", object)
     limit = task.spec.max_episode_steps
     for step in range(int(when.max()) + limit):
         for i in np.flatnonzero((when == step) & ~_over(task)):
             phase[i] = oracle.phase(i)
-            disturbance.disturb(task, i, str(kind[i]), rngs[i])
+            kind[i] = disturbance.disturb(task, i, disturbance.kinds[i % len(disturbance.kinds)], rngs[i])
             oracle.begin(np.array([i]), [profile("skilled")], [rngs[i]])
         running = ids[~_over(task) & (step < when + limit)]
         if not len(running):

@@ -9,8 +9,8 @@ from recap_bench.envs.espresso.task import EspressoTask
 KINDS = ("portafilter_put_down", "cup_shifted", "arms_moved")
 
 
-def disturb(task: EspressoTask, i: int, kind: str, rng: np.random.Generator) -> None:
-    """Change the state of simulation `i` as a person in the way would; nothing is dropped by it."""
+def disturb(task: EspressoTask, i: int, kind: str, rng: np.random.Generator) -> str:
+    """Change the state of simulation `i` as a person in the way would; nothing is dropped. Return what was done."""
     ids = np.array([i])
     qvel = task.simulation.batch.qvel
     if kind == "portafilter_put_down" and task.process["engaged"][i] == 0:
@@ -23,9 +23,10 @@ def disturb(task: EspressoTask, i: int, kind: str, rng: np.random.Generator) -> 
         put(task, i, "cup", np.array([rng.uniform(0.22, 0.34), rng.uniform(0.22, 0.34), 0.0, 1, 0, 0, 0]))
     else:
         push_arms(task, i, rng)
-        return
+        return "arms_moved"
     qvel[i] = 0.0
     task.simulation.forward(ids)
+    return kind
 
 
 DISTURBANCE = Disturbance(KINDS, disturb, steps=(40, 760))
