@@ -54,7 +54,7 @@ class BoxAssemblyTask(Task):
         self._eq_active, self._eq_data = simulation.batch.eq_active, self.start.field["eq_data"]
         self._latches = np.array([model.equality(f"latch_{panel}").id for panel in p.PANELS])
         self._advanced: tuple[np.ndarray, tuple[World, Work, Cell]] | None = None
-        """The simulations of the last advance() and what was measured in them then, for the observation that follows."""
+        """What the last `advance` measured, for the observation that follows it at once."""
         self._sticker, self._cling = model.equality("sticker").id, model.equality("cling").id
 
     @classmethod

@@ -61,9 +61,9 @@ def _shift_sheet(task: BoxAssemblyTask, i: int, rng: np.random.Generator) -> Non
     """Shift and turn the sheet where it lies: on the jig, or on the pile."""
     for side in (0, 1):
         open_jaws(task, i, side)
-    place = p.JIG_M + [0.0, 0.0, p.GUIDE_TOP_M + 0.002]
+    place = p.JIG_M + np.array([0.0, 0.0, p.GUIDE_TOP_M + 0.002])
     if _on_pile(task, i):
-        place = task.cell(np.array([i])).pile[0] + [0.0, 0.0, 0.5 * p.PANEL_M + p.PANEL_M + 0.002]
+        place = task.cell(np.array([i])).pile[0] + np.array([0.0, 0.0, 1.5 * p.PANEL_M + 0.002])
     half, offset = 0.5 * rng.uniform(-0.06, 0.06), np.append(rng.uniform(-0.010, 0.010, 2), 0.0)
     put(task, i, "carton", np.array([*(place + offset), np.cos(half), 0, 0, np.sin(half)]))
 
