@@ -22,8 +22,8 @@ SWEEP_RADIUS_M = 0.030
 """Where along a tab the fingertip pushes."""
 SWEEP_RAD = 1.72
 """The tab springs back by about its yield angle, and must end well inside the short wall's way."""
-WALL_UP_RAD = 0.40
-"""Short walls that stand higher than this would catch the tabs outside."""
+WALL_UP_RAD = 0.28
+"""Short walls that stand higher than this catch the lower edges of the tabs; pressed flat they spring back by 0.2."""
 FLATTEN_M = 0.034
 """Where on a short wall, from its crease outwards, the closed fingertips press it down."""
 FINGER_M = 0.0135

@@ -101,7 +101,8 @@ class StartStates:
         pile = self.model.body_pos[feeder] + _horizontal(rng, spread.pile_m)
         pile[2] = rng.uniform(-1, 1) * spread.pile_height_m
         pile_yaw = _angle(rng, spread.pile_yaw_rad)
-        self.family.stack(i, p.PILE_SHEETS + rng.integers(-spread.pile_sheets, spread.pile_sheets, endpoint=True))
+        more = rng.integers(-spread.pile_sheets, spread.pile_sheets, endpoint=True)
+        self.family.stack(i, p.PILE_SHEETS + int(more))
         self.field["body_pos"][i, feeder] = pile
         self.field["body_quat"][i, feeder] = _turn(pile_yaw)
         second = pile + _horizontal(rng, 0.5 * spread.pile_m) + [0, 0, p.PILE_TOP_M + 0.5 * p.PANEL_M + 0.0002]
