@@ -23,7 +23,7 @@ def make(name: str, **options: Any) -> "TaskEnv":
 def make_vec(name: str, num_envs: int = 1, **options: Any) -> "TaskVectorEnv":
     """Return `num_envs` simulations of the task `name` as a gymnasium.vector.VectorEnv.
 
-    `options` are the fields of EnvConfig: threads, randomization, obs_mode, image_size,
+    `options` are the fields of EnvConfig: threads, randomization, start, obs_mode, image_size,
     autoreset_mode, render_mode, render_size, dump_dir.
     """
     from recap_bench.envs.config import EnvConfig

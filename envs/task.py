@@ -10,6 +10,7 @@ import numpy as np
 
 from recap_bench.envs.operators import OperatorProfile
 from recap_bench.envs.simulation import CONTROL_HZ, Simulation
+from recap_bench.errors import UnknownNameError
 
 NO_FAILURE = "none"
 """Failure mode of an episode that has not failed (yet)."""
@@ -100,6 +101,13 @@ class Task(abc.ABC):
         """Index into spec.failure_modes, (n,); 0 while not failed."""
         self.stages = np.zeros((n, len(self.spec.stages)), bool)
         """Stages reached so far in the episode, (n, S); they latch."""
+
+    @classmethod
+    def start_named(cls, start: str | None) -> str:
+        """Return `start`, or the default for None; raise UnknownNameError for one that the task lacks."""
+        if start is not None and start not in cls.starts:
+            raise UnknownNameError(f"start of {cls.spec.name}", start, list(cls.starts))
+        return start or cls.starts[0]
 
     @classmethod
     @abc.abstractmethod

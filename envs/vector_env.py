@@ -22,7 +22,7 @@ from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW, CAMERAS
 from recap_bench.envs.simulation import CONTROL_HZ, Simulation
 from recap_bench.envs.snapshot import Snapshot
 from recap_bench.envs.task import DIVERGED, TIME_OUT, Oracle, Task, TaskSpec
-from recap_bench.errors import ConfigurationError, UnknownNameError
+from recap_bench.errors import ConfigurationError
 
 SEED_LIMIT = 2**53
 """Seeds drawn for unseeded resets lie below this, so that JSON keeps them exact."""
@@ -58,7 +58,7 @@ class TaskVectorEnv(VectorEnv):
             "autoreset_mode": config.autoreset_mode,
         }
         self.simulation = Simulation(task_class.build_model(), num_envs, 1 if num_envs == 1 else config.threads)
-        self.task = task_class(self.simulation, config.randomization, _start_of(task_class, config.start))
+        self.task = task_class(self.simulation, config.randomization, task_class.start_named(config.start))
         self._renderer = CameraRenderer(self.task)
         self._observer = Observer(self.task, config, self._renderer)
         self.single_action_space = spaces.Box(ACTION_LOW, ACTION_HIGH, dtype=np.float32)
@@ -263,13 +263,6 @@ class TaskVectorEnv(VectorEnv):
             "final_info": self._info(),
             "_final_info": mask.copy(),
         }
-
-
-def _start_of(task_class: type[Task], start: str | None) -> str:
-    """Return the name of the start, by default the task's first; raise UnknownNameError for one it lacks."""
-    if start is not None and start not in task_class.starts:
-        raise UnknownNameError(f"start of {task_class.spec.name}", start, list(task_class.starts))
-    return start or task_class.starts[0]
 
 
 def _row(arrays: dict[str, Any], i: int) -> dict[str, Any]:

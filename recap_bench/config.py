@@ -48,6 +48,9 @@ class RunConfig:
     """Torch device of training and inference."""
     randomization: str = "standard"
     """How far start states vary: 'none', 'standard' or 'wide'."""
+    start: str | None = None
+    """Where in the tasks episodes start, one of every task's `starts`; None takes each task's first. Tasks that are only
+    pre-trained on start at their first."""
     demonstrations: int = 40
     """Demonstrated episodes per task: pre-trained on, and the first data of each task's specialist."""
     iterations: int = 1

@@ -1,4 +1,4 @@
-"""Cartons of one family: length and width vary, the jig's guides are set to them."""
+"""Cartons of one family: length and width vary, the jig's guides are set to them, the feeder to the pile's height."""
 
 import mujoco
 import numpy as np
@@ -7,7 +7,7 @@ from recap_bench.envs.box import parameters as p
 
 
 class CartonFamily:
-    """Writes the size of carton and jig into the expanded model fields of one simulation."""
+    """Writes the size of carton, jig and pile into the expanded model fields of one simulation."""
 
     def __init__(self, model: mujoco.MjModel, field: dict[str, np.ndarray]) -> None:
         self._pos, self._field = field["body_pos"], field
@@ -32,8 +32,18 @@ class CartonFamily:
         self._resize_panel(i, "base_panel", 0, along)
         self._resize_panel(i, "base_panel", 1, across)
 
+    def stack(self, i: int, sheets: int) -> None:
+        """Put a pile of so many sheets on the feeder of simulation `i`; the platform keeps its top in place."""
+        pile_m = sheets * p.PANEL_M
+        for name, height_m, bottom_m in (
+            ("pile", pile_m, p.PILE_TOP_M - pile_m),
+            ("platform", p.PILE_TOP_M - pile_m, 0.0),
+        ):
+            self._pos[i, self._body[name], 2] = bottom_m + 0.5 * height_m
+            self._resize_panel(i, name, 2, 0.5 * height_m - self._field["geom_size"][i, self._geom[name], 2])
+
     def _resize_panel(self, i: int, name: str, axis: int, growth_m: float) -> None:
-        """Lengthen a panel about its middle along one of its axes; a panel is a box."""
+        """Lengthen a box about its middle along one of its axes, by twice `growth_m`."""
         geom, field = self._geom[name], self._field
         field["geom_size"][i, geom, axis] += growth_m
         size = field["geom_size"][i, geom]

@@ -36,18 +36,31 @@ RELEASE_M = 0.009
 RELEASE_STEP_M = 0.0005
 HOVER_M = 0.045
 SLIDE_M_S = 0.22
+ALIGN_M_S = 0.10
+LANE_M = 0.005
+"""A sheet farther to a side than this, its turn included, is not slid onto the jig: its rear tabs would miss the rails
+and catch in front of the rear guides. It waits ..."""
+WAIT_X_M = 0.245
+"""... or is drawn back to here, where the tabs are still clear of those guides, ..."""
+BETWEEN_GUIDES_X_M = 0.205
+"""... unless it is past them already; from there it would push the sheet below off the pile."""
+TAB_REACH_M = 0.11
+"""Distance of the rear tabs from the middle of the sheet."""
 SLIDE_GAIN = 4.0
 """Speed per distance to go [1/s]."""
 TURN_GAIN = 3.0
 SLIP_M = 0.015
 """A fingertip that has moved this far against the sheet has slipped."""
-COMING_M = 0.012
+COMING_M = 0.006
 """A second sheet that has moved this far along with the first sticks to it."""
 SHAKE_AMPLITUDE_M = 0.027
 SHAKE_PRESS_M = 0.003
 """Sideways, as leaning fingers hold a sheet better across than along, and pressed harder than it is slid."""
 SHAKE_HZ = 3.0
 SHAKE_S = 2.0
+SHAKE_BACK_M = 0.006
+"""The hands lag behind their command by this much when a sheet is found to come along."""
+SHAKE_BACK_S = 0.5
 
 
 class Feeding(Phases):
@@ -118,8 +131,9 @@ class Feeding(Phases):
         """Move both hands one step: the sheet toward the jig, turning to its axes, at the sheet's height."""
         offset, turn = self._error()
         pace = self.operator.profile.speed
-        velocity = SLIDE_GAIN * offset
-        velocity *= min(1.0, SLIDE_M_S * pace / max(float(np.linalg.norm(velocity)), 1e-9))
+        if self.view.carton[0] > BETWEEN_GUIDES_X_M and abs(offset[1]) + TAB_REACH_M * abs(turn) > LANE_M:
+            offset[0] = WAIT_X_M - self.view.carton[0]
+        velocity = np.clip(SLIDE_GAIN * offset, [-SLIDE_M_S, -ALIGN_M_S], [SLIDE_M_S, ALIGN_M_S]) * pace
         rate = float(np.clip(TURN_GAIN * turn, -0.6, 0.6))
         for side in (LEFT, RIGHT):
             arm = self.view.hand(side)[0] - self.view.carton
@@ -128,13 +142,15 @@ class Feeding(Phases):
             self.hand(side).nudge(np.array([*(step / CONTROL_HZ), float(np.clip(height, -0.0006, 0.0006))]))
 
     def shake(self) -> Motion:
-        """Shake the sheet to and fro until the one below comes off."""
+        """Take both sheets back over the pile and shake the upper one to and fro until the one below comes off."""
         self.enter("shake_sheets")
+        back = self.view.second_shift + SHAKE_BACK_M
         starts = [self.hand(side).position.copy() for side in (LEFT, RIGHT)]
         for k in range(round(SHAKE_S * CONTROL_HZ)):
+            returned = back * min(1.0, (k + 1) / (SHAKE_BACK_S * CONTROL_HZ))
             swing = SHAKE_AMPLITUDE_M * np.sin(2 * np.pi * SHAKE_HZ * (k + 1) / CONTROL_HZ)
             for side in (LEFT, RIGHT):
-                self.hand(side).position = starts[side] + np.array([0.0, swing, -SHAKE_PRESS_M])
+                self.hand(side).position = starts[side] + np.array([returned, swing, -SHAKE_PRESS_M])
             yield
             if not self.view.clings:
                 break

@@ -5,11 +5,13 @@ import numpy as np
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.hands import (
     JAW_ALONG_X,
+    JAW_ALONG_Y,
     LEFT,
     RIGHT,
     SIGN,
     TIP_M,
     UP,
+    WANDER,
     Phases,
 )
 from recap_bench.envs.scripting import Motion, wait
@@ -20,6 +22,10 @@ SWEEP_RADIUS_M = 0.030
 """Where along a tab the fingertip pushes."""
 SWEEP_RAD = 1.72
 """The tab springs back by about its yield angle, and must end well inside the short wall's way."""
+WALL_UP_RAD = 0.28
+"""Short walls that stand higher than this catch the lower edges of the tabs; pressed flat they spring back by 0.2."""
+FLATTEN_M = 0.034
+"""Where on a short wall, from its crease outwards, the closed fingertips press it down."""
 FINGER_M = 0.0135
 """From the tab's middle plane to the centre of the closed fingers that push it."""
 
@@ -34,7 +40,7 @@ class Folding(Phases):
         if height > p.LEDGE_M + 0.012:
             yield from self.push(p.LEDGE_M)
         elif height > p.JIG_FLOOR_M + 0.012 and (view.angles[4:] < 1.15).any():
-            yield from self.fold_tabs()
+            yield from self.flatten_walls() if self._standing().any() else self.fold_tabs()
         elif height < p.JIG_FLOOR_M + 0.004 and self._folded_too_far().any():
             yield from self.press_tabs()
         else:
@@ -77,17 +83,44 @@ class Folding(Phases):
         """Push the base down with four fingertips until it lies on the ledge or on the floor."""
         self.enter("push_long_walls" if floor_m == p.LEDGE_M else "push_short_walls")
         target = floor_m + p.PANEL_M + TIP_M + (LEDGE_GAP_M if floor_m == p.LEDGE_M else -0.001)
-        yield from self.both(*(self._push_with(side, target) for side in (LEFT, RIGHT)))
+        spots = [p.JIG_M + SIGN[side] * np.array([0.0, PUSH_M, 0.0]) + self.operator.aim() for side in (LEFT, RIGHT)]
+        yield from self.both(*(self._place_above(side, spots[side]) for side in (LEFT, RIGHT)))
+        yield from self.both(*(self._push_with(side, spots[side] + target * UP) for side in (LEFT, RIGHT)))
 
-    def _push_with(self, side: int, target: float) -> Motion:
+    def _place_above(self, side: int, spot: np.ndarray) -> Motion:
+        """Bring the open jaws of a hand over the base, just above it."""
         hand = self.hand(side)
-        spot = p.JIG_M + SIGN[side] * np.array([0.0, PUSH_M, 0.0]) + self.operator.aim()
         yield from self.go_above(side, spot + SIGN[side] * np.array([0.0, OWN_SIDE_M - PUSH_M, 0.0]), JAW_ALONG_X, 0.17)
         yield from hand.set_jaw(1.0)
         yield from self.steer(hand, spot + 0.17 * UP)
         top = self.view.carton[2] + TIP_M + 0.008
         yield from self.steer(hand, spot + top * UP)
-        yield from self.steer(hand, spot + target * UP, speed=0.45)
+
+    def _push_with(self, side: int, goal: np.ndarray) -> Motion:
+        """Push down at once: a hand that waited for the other would tilt the base."""
+        hand = self.hand(side)
+        yield from hand.move_now(goal, speed=0.45, wander=WANDER)
+        yield from wait(0.10)
+        yield from self.steer(hand, np.array([*goal[:2], 0.17]))
+        yield from self.withdraw(side)
+
+    def flatten_walls(self) -> Motion:
+        """Press short walls that have come up too early back onto the ledges: the tabs could not be swept past them."""
+        self.enter("flatten_walls")
+        yield from self.both(*(self._flatten(side) for side in (LEFT, RIGHT) if self._standing()[side]))
+
+    def _standing(self) -> np.ndarray:
+        """Which short walls stand in the way of the tabs, front and back, (2,) bool."""
+        return self.view.angles[2:4] > WALL_UP_RAD
+
+    def _flatten(self, side: int) -> Motion:
+        """Press the front wall with the left hand, the back wall with the right one."""
+        view, hand = self.view, self.hand(side)
+        spot = p.JIG_M + SIGN[side] * np.array([view.half_length + p.SHORT_HINGE_M + FLATTEN_M, 0.0, 0.0])
+        yield from self.go_above(side, spot, JAW_ALONG_Y, 0.17)
+        yield from hand.set_jaw(0.0)
+        yield from self.steer(hand, spot + (p.LEDGE_M + p.WALL_HEIGHT_M + TIP_M) * UP)
+        yield from self.steer(hand, spot + (p.LEDGE_M + p.PANEL_M + TIP_M - 0.003) * UP, speed=0.5)
         yield from wait(0.10)
         yield from self.steer(hand, spot + 0.17 * UP)
         yield from self.withdraw(side)

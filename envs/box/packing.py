@@ -33,7 +33,7 @@ class Packing(Phases):
 
     def step(self) -> Motion:
         """Enter the phase that the state of box and label asks for."""
-        if not self.view.stage[2]:
+        if not self.view.stage[2] or self.view.process("stuck") == 0:
             yield from self.both(self.label(), self.rest(LEFT))
         elif self.view.process("placed_s") == 0:
             yield from self.both(self.place(), self.rest(RIGHT))

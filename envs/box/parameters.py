@@ -81,6 +81,8 @@ PICK_TILT_RAD = 0.12
 
 PILE_TOP_M = 0.0875
 """Height at which the feeder keeps the sheet below the second one: the top sheet slides down onto the jig."""
+PILE_SHEETS = 11
+"""Sheets below the two upper ones, nominally; the highest pile that the feeder takes has twice as many."""
 CLING_PEEL_M = 0.0020
 """Sheets that stick are parted when one is lifted this far off the other (they hold against sliding) ..."""
 CLING_PEEL_S = 0.10

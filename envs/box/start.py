@@ -22,6 +22,8 @@ class Spread:
     pile_yaw_rad: float
     pile_height_m: float
     """How exactly the feeder keeps the pile's height."""
+    pile_sheets: int
+    """Number of sheets in the pile, below the two upper ones."""
     sticking: float
     """Probability that the two upper sheets stick together."""
     size_m: float
@@ -45,12 +47,12 @@ class Spread:
 
 
 SPREADS = {
-    "none": Spread(*[0] * 17),
+    "none": Spread(*[0] * 18),
     "standard": Spread(
-        0.005, 0.05, 0.006, 0.04, 0.0008, 0.3, 0.004, 0.015, 0.05, 0.004, 0.15, 0.30, 0.20, 0.03, 0.01, 0.02, 0.15
+        0.005, 0.05, 0.006, 0.04, 0.0008, 8, 0.3, 0.004, 0.015, 0.05, 0.004, 0.15, 0.30, 0.20, 0.03, 0.01, 0.02, 0.15
     ),
     "wide": Spread(
-        0.010, 0.12, 0.010, 0.08, 0.0012, 0.5, 0.006, 0.025, 0.10, 0.008, 0.30, 0.50, 0.35, 0.06, 0.02, 0.05, 0.30
+        0.010, 0.12, 0.010, 0.08, 0.0012, 10, 0.5, 0.006, 0.025, 0.10, 0.008, 0.30, 0.50, 0.35, 0.06, 0.02, 0.05, 0.30
     ),
 }
 """The values of `randomization`."""
@@ -99,6 +101,8 @@ class StartStates:
         pile = self.model.body_pos[feeder] + _horizontal(rng, spread.pile_m)
         pile[2] = rng.uniform(-1, 1) * spread.pile_height_m
         pile_yaw = _angle(rng, spread.pile_yaw_rad)
+        more = rng.integers(-spread.pile_sheets, spread.pile_sheets, endpoint=True)
+        self.family.stack(i, p.PILE_SHEETS + int(more))
         self.field["body_pos"][i, feeder] = pile
         self.field["body_quat"][i, feeder] = _turn(pile_yaw)
         second = pile + _horizontal(rng, 0.5 * spread.pile_m) + [0, 0, p.PILE_TOP_M + 0.5 * p.PANEL_M + 0.0002]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from recap_bench.commands.options import (
     add_num_envs,
     add_randomization,
+    add_start,
     add_task,
     add_threads,
     limit_threads,
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_num_envs(parser)
     add_threads(parser)
     add_randomization(parser)
+    add_start(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

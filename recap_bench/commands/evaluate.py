@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from recap_bench.commands.options import (
     add_num_envs,
     add_randomization,
+    add_start,
     add_task,
     add_threads,
     limit_threads,
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_num_envs(parser)
     add_threads(parser)
     add_randomization(parser)
+    add_start(parser)
     parser.add_argument("--json", type=Path, default=None, help="file for the measures and the rows")
     parser.add_argument("--csv", type=Path, default=None, help="file for one row per episode")
 

@@ -15,7 +15,7 @@ from recap_bench.loop.recorder import Origin
 from recap_bench.loop.rollout import collect
 from recap_bench.loop.run_folder import RunFolder
 from recap_bench.method import make_method
-from recap_bench.reporting.film import write_film
+from recap_bench.reporting.film import Scenery, write_film
 
 EVERY = 4
 """Control steps per frame: twice real time, which halves the rendering."""
@@ -39,7 +39,7 @@ def film_final_policy(config: RunConfig, task: str) -> Path:
     env = make_env(replace(config, num_envs=1), task, config.out / task / "diverged")
     (episode,) = collect(env, Controllers(policy), [seed], Origin(run_seed=0, source="evaluation"))
     env.close()
-    write_film(path, episode, config.randomization, EVERY)
+    write_film(path, episode, Scenery(config.randomization, config.start), EVERY)
     return path
 
 

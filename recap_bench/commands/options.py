@@ -47,6 +47,11 @@ def add_randomization(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--randomization", default="standard", help="none, standard or wide")
 
 
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """Add --start."""
+    parser.add_argument("--start", default=None, help="where episodes start, e.g. stack; else the task's first start")
+
+
 def limit_threads(threads: int) -> None:
     """Let torch use `threads` threads; 0 leaves its own choice."""
     if threads > 0:
@@ -56,7 +61,7 @@ def limit_threads(threads: int) -> None:
 
 
 def open_env(args: argparse.Namespace) -> "TaskVectorEnv":
-    """Return the simulations that --task, --num-envs, --threads and --randomization describe, for rollouts."""
+    """Return the simulations that --task, --num-envs, --threads, --randomization and --start describe, for rollouts."""
     from gymnasium.vector import AutoresetMode
 
     from recap_bench.envs import make_vec
@@ -66,5 +71,6 @@ def open_env(args: argparse.Namespace) -> "TaskVectorEnv":
         num_envs=args.num_envs,
         threads=args.threads,
         randomization=args.randomization,
+        start=args.start,
         autoreset_mode=AutoresetMode.DISABLED,
     )

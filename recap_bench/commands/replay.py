@@ -7,13 +7,14 @@ import argparse
 import json
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recap_bench.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
     from recap_bench.data.episode import Episode
     from recap_bench.data.store import Store
+    from recap_bench.reporting.film import Scenery
 
 HELP = "play a stored episode again, and film it"
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episode", type=int, default=0, help="number of the episode within its group")
     parser.add_argument("--group", default=None, help="group of the store; by default the first one")
     parser.add_argument("--randomization", default=None, help="by default the run's, else standard")
+    parser.add_argument("--start", default=None, help="by default the run's, else the task's first start")
     parser.add_argument("--video", type=Path, default=None, help="mp4 to write (needs off-screen OpenGL)")
     parser.add_argument("--strip", type=Path, default=None, help="PNG of a dozen frames to write (needs the same)")
 
@@ -35,30 +37,35 @@ def execute(args: argparse.Namespace) -> int:
     episode = next(islice(store.episodes([group]), max(args.episode, 0), None), None)
     if episode is None or args.episode < 0:
         raise DataError(f"Group {group!r} of {store.path} has no episode {args.episode}.")
-    randomization = args.randomization or _randomization(store.path)
+    scenery = _scenery(args, store.path)
     print(f"{store.path} (groups {', '.join(store.groups())}), episode {args.episode} of {group}:")
     ending = "success" if episode.success else episode.failure_mode
     print(f"  recorded: {ending} after {episode.length} steps, environment seed {episode.seed}")
-    exact = _check(episode, randomization)
+    exact = _check(episode, scenery)
     if args.video:
         from recap_bench.reporting.film import write_film
 
-        print(f"  film:     {write_film(args.video, episode, randomization)}")
+        print(f"  film:     {write_film(args.video, episode, scenery)}")
     if args.strip:
         from recap_bench.reporting.film import write_strip
 
-        print(f"  strip:    {write_strip(args.strip, episode, randomization)}")
+        print(f"  strip:    {write_strip(args.strip, episode, scenery)}")
     return 0 if exact else 1
 
 
-def _check(episode: "Episode", randomization: str) -> bool:
+def _check(episode: "Episode", scenery: "Scenery") -> bool:
     """Replay `episode`, print how far it comes out as recorded, and return whether all of it does."""
     from gymnasium.vector import AutoresetMode
 
     from recap_bench.envs import make_vec
     from recap_bench.loop.replay import replay
 
-    env = make_vec(episode.task, randomization=randomization, autoreset_mode=AutoresetMode.DISABLED)
+    env = make_vec(
+        episode.task,
+        randomization=scenery.randomization,
+        start=scenery.start,
+        autoreset_mode=AutoresetMode.DISABLED,
+    )
     result = replay(env, episode)
     env.close()
     difference = "no difference"
@@ -81,8 +88,14 @@ def _store(source: Path) -> "Store":
     return Store.open(found[0] if found else source)
 
 
-def _randomization(store: Path) -> str:
+def _scenery(args: argparse.Namespace, store: Path) -> "Scenery":
+    """Return what the options say, else what the run says whose store this is."""
+    from recap_bench.reporting.film import Scenery
+
+    run: dict[str, Any] = {}
     for folder in store.resolve().parents:
         if (folder / "config.json").is_file():
-            return str(json.loads((folder / "config.json").read_text())["config"]["randomization"])
-    return "standard"
+            run = json.loads((folder / "config.json").read_text())["config"]
+            break
+    randomization = args.randomization or run.get("randomization", "standard")
+    return Scenery(randomization, args.start or run.get("start"))

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recap_bench.commands.options import add_device, add_tasks, add_threads, all_tasks, limit_threads
+from recap_bench.commands.options import add_device, add_start, add_tasks, add_threads, all_tasks, limit_threads
 
 if TYPE_CHECKING:
     from recap_bench.config import RunConfig
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; by default runs/PRESET")
     add_threads(parser)
     add_device(parser)
+    add_start(parser)
     for option, (_, text) in OVERRIDES.items():
         parser.add_argument(f"--{option.replace('_', '-')}", type=int, default=None, help=f"{text}; else the preset's")
     parser.add_argument("--dry-run", action="store_true", help="print the plan with estimated hours and stop")
@@ -82,6 +83,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> "RunConfig":
     from recap_bench.config import make_config
+    from recap_bench.envs import load_task
     from recap_bench.method import METHODS
     from recap_bench.overrides import override
 
@@ -90,9 +92,13 @@ def _config(args: argparse.Namespace) -> "RunConfig":
     changes |= {name: getattr(args, name) for name in ("out", "cache", "pretrained") if getattr(args, name)}
     if args.pretraining_tasks:
         changes["pretraining_tasks"] = tuple(all_tasks(args.pretraining_tasks))
+    tasks = tuple(all_tasks(args.tasks))
+    for task in tasks if args.start else ():  # now rather than hours later, when the task's turn comes
+        load_task(task).start_named(args.start)
     config = make_config(
         args.preset,
-        tasks=tuple(all_tasks(args.tasks)),
+        tasks=tasks,
+        start=args.start,
         methods=tuple(METHODS) if "all" in args.methods else tuple(args.methods),
         seeds=tuple(args.seeds),
         threads=args.threads,

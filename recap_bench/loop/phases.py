@@ -47,6 +47,7 @@ def make_env(config: RunConfig, task: str, dumps: Path) -> "TaskVectorEnv":
         num_envs=config.num_envs,
         threads=config.threads,
         randomization=config.randomization,
+        start=config.start if task in config.tasks else None,
         autoreset_mode=AutoresetMode.DISABLED,
         dump_dir=dumps,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,22 +25,32 @@ LARGE = (480, 640)
 """Height and width of the base camera's part of a frame; the wrists' are half of it [pixels]."""
 
 
-def write_film(path: Path, episode: Episode, randomization: str = "standard", every: int = 2) -> Path:
+@dataclass(frozen=True)
+class Scenery:
+    """What an episode's environment was made with, so that its seed gives the same start state again."""
+
+    randomization: str = "standard"
+    """How far start states vary."""
+    start: str | None = None
+    """Where in the task it started; None for the task's first start."""
+
+
+def write_film(path: Path, episode: Episode, scenery: Scenery = Scenery(), every: int = 2) -> Path:
     """Film `episode` into the mp4 `path`: every `every`-th control step at 25 frames per second, so 2 is real time.
 
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
-    with stage(episode, randomization) as env:
+    with stage(episode, scenery) as env:
         return write_video(path, film_frames(env, episode, every), FRAMES_PER_S)
 
 
-def write_strip(path: Path, episode: Episode, randomization: str = "standard", frames: int = 12) -> Path:
+def write_strip(path: Path, episode: Episode, scenery: Scenery = Scenery(), frames: int = 12) -> Path:
     """Write about `frames` pictures of `episode`, evenly spaced and the last one, as one PNG with three columns.
 
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
     every = max(1, -(-episode.length // (frames - 1)))
-    with stage(episode, randomization) as env:
+    with stage(episode, scenery) as env:
         pictures = [np.asarray(Image.fromarray(frame).reduce(2)) for frame in film_frames(env, episode, every)]
     pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % COLUMNS)
     rows = [np.concatenate(pictures[i : i + COLUMNS], axis=1) for i in range(0, len(pictures), COLUMNS)]
@@ -49,12 +60,13 @@ def write_strip(path: Path, episode: Episode, randomization: str = "standard", f
 
 
 @contextmanager
-def stage(episode: Episode, randomization: str) -> Iterator["TaskVectorEnv"]:
+def stage(episode: Episode, scenery: Scenery) -> Iterator["TaskVectorEnv"]:
     """Give one simulation of the episode's task, ready to be rendered, and close it afterwards."""
     env = make_vec(
         episode.task,
         num_envs=1,
-        randomization=randomization,
+        randomization=scenery.randomization,
+        start=scenery.start,
         autoreset_mode=AutoresetMode.DISABLED,
         render_mode="rgb_array",
         render_size=LARGE,

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from recap_bench.errors import DataError, RenderingUnavailableError
+from recap_bench.reporting.film import Scenery
 from recap_bench.reporting.inspection_data import KINDS, FitFiles, LabelledFit, find_fits, load_fit, run_config
 from recap_bench.reporting.inspection_film import Playback
 from recap_bench.reporting.inspection_plots import DPI, curve_of, histogram_figure, value_figure
@@ -81,7 +82,7 @@ def inspect_run(run: Path, choice: Choice, folder: Path, say: Callable[[str], No
         )
     folder.mkdir(parents=True, exist_ok=True)
     pictured = pictured_fits(fits, config["methods"])
-    show = _Show(folder, str(config["randomization"]), choice.film, say)
+    show = _Show(folder, Scenery(config["randomization"], config.get("start")), choice.film, say)
     diagnostics, episodes, shares = [], [], []
     for files in fits:
         fit = load_fit(files)
@@ -133,7 +134,7 @@ class _Show:
     """Writes figures and films of single episodes."""
 
     folder: Path
-    randomization: str
+    scenery: Scenery
     film: bool
     say: Callable[[str], None]
 
@@ -143,7 +144,7 @@ class _Show:
             raise DataError(f"{fit.files.name} has episodes 0 to {fit.steps.num_episodes - 1}, received {episode}.")
         curve = curve_of(fit, episode)
         path = self.folder / f"value_{fit.files.name}_episode{episode}.png"
-        playback = Playback(fit.stored_episode(episode), curve, self.randomization)
+        playback = Playback(fit.stored_episode(episode), curve, self.scenery)
         try:
             if self.film:
                 playback.film(path.with_suffix(".mp4"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recap_bench.data.episode import Episode
-from recap_bench.reporting.film import FRAMES_PER_S, LARGE, stage
+from recap_bench.reporting.film import FRAMES_PER_S, LARGE, Scenery, stage
 from recap_bench.reporting.inspection_plots import ValueCurve, film_curve
 from recap_bench.reporting.video import write_video
 
@@ -17,8 +17,8 @@ EVERY = 4
 class Playback:
     """An episode that is played again from its seed, in front of the base camera."""
 
-    def __init__(self, episode: Episode, curve: ValueCurve, randomization: str) -> None:
-        self._episode, self._curve, self._randomization = episode, curve, randomization
+    def __init__(self, episode: Episode, curve: ValueCurve, scenery: Scenery) -> None:
+        self._episode, self._curve, self._scenery = episode, curve, scenery
         self._moments = frozenset(curve.moments)
         self.pictures: dict[int, np.ndarray] = {}
         """Step -> picture (h, w, 3) of the moments of the curve played so far."""
@@ -50,7 +50,7 @@ class Playback:
 
     def _play(self, shown: frozenset[int]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (step, picture) of the steps `shown`; a picture shows what was seen before the step's action."""
-        with stage(self._episode, self._randomization) as env:
+        with stage(self._episode, self._scenery) as env:
             observation, _ = env.reset(seed=[self._episode.seed])
             for step, action in enumerate(self._episode.actions):
                 same = np.array_equal(observation["agent_pos"][0].astype(np.float32), self._episode.agent_pos[step])

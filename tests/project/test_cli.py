@@ -61,6 +61,14 @@ def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> Non
         (["inspect", "nowhere"], "No run at nowhere"),
         (["evaluate", "--task", "Espresso-v0", "--policy", "nowhere"], "nowhere"),
         (["collect", "--task", "Espresso-v0", "--corrections", "--out", "x"], "needs a policy to correct"),
+        (
+            ["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--start", "jig"],
+            "Unknown start of Espresso-v0 'jig'",
+        ),
+        (
+            ["run", "--dry-run", "--tasks", "all", "--start", "jig"],
+            "Unknown start of Espresso-v0 'jig'. Known: default",
+        ),
         (["speed", "--modes", "smell"], "Unknown speed mode 'smell'"),
     ],
 )
@@ -105,6 +113,17 @@ def test_a_collected_episode_replays_as_recorded(tmp_path: Path, capsys: pytest.
     assert main(["replay", str(store), "--episode", "1"]) == 0
     assert "no difference, the same outcome" in capsys.readouterr().out
     assert main(["replay", str(store), "--episode", "2"]) == 2
+
+
+def test_the_start_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, start = tmp_path / "store", ["--start", "jig"]
+    size = ["--episodes", "1", "--num-envs", "1", "--threads", "1"]
+    assert (
+        main(["collect", "--task", "BoxAssembly-v0", "--profile", "skilled", *size, *start, "--out", str(store)]) == 0
+    )
+    assert main(["replay", str(store), *start]) == 0
+    assert main(["replay", str(store)]) == 1
+    assert "ANOTHER outcome" in capsys.readouterr().out
 
 
 @pytest.mark.rendering

@@ -30,3 +30,17 @@ def test_carton_and_jig_fit_each_other_at_every_size():
     guide, wall = (position[:, model.body(name).id, 1] for name in ("guide_left", "wall_left"))
     assert np.ptp(wall) > 0.002
     assert np.allclose(guide - wall, p.LONG_GUIDE_M - p.LONG_HINGE_M)
+
+
+def test_the_pile_varies_and_the_feeder_keeps_its_top_in_place():
+    env = make_vec("BoxAssembly-v0", 8, threads=1)
+    env.reset(seed=0)
+    model, field = env.simulation.model, env.task.start.field
+    half, middle = (
+        field["geom_size"][:, model.geom("pile").id, 2],
+        field["body_pos"][:, model.body("pile").id, 2],
+    )
+    platform = field["geom_size"][:, model.geom("platform").id, 2]
+    assert np.ptp(np.round(2 * half / p.PANEL_M)) > 4
+    assert np.allclose(middle + half, p.PILE_TOP_M)
+    assert np.allclose(middle - half, 2 * platform), "the pile floats or sinks in"

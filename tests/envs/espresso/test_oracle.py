@@ -5,14 +5,15 @@
 
 import numpy as np
 import pytest
-from exam import operated_by, play, recover
+from espresso_disturbance import DISTURBANCE
+from exam import Subject, operated_by, play, play_without_skill, recover
 
 from recap_bench.envs import task_spec
 from recap_bench.envs.operators import PROFILES
-from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
 
 SEED = 400_000
 """First of the seeds used here; no constant of the task or the oracle was chosen with them."""
+ESPRESSO = Subject("Espresso-v0")
 SKILLED = 24
 EACH_OTHER = 6
 
@@ -21,7 +22,7 @@ EACH_OTHER = 6
 def episodes():
     """Episodes of every profile, played together: profile name -> one row per episode."""
     names = ["skilled"] * SKILLED + [name for name in PROFILES if name != "skilled" for _ in range(EACH_OTHER)]
-    return np.array(names), play(operated_by(*names), range(SEED, SEED + len(names)))
+    return np.array(names), play(ESPRESSO, operated_by(*names), range(SEED, SEED + len(names)))
 
 
 def test_the_skilled_operator_succeeds(episodes):
@@ -48,7 +49,7 @@ def test_a_novice_is_slower_than_a_skilled_operator(episodes):
 
 
 def test_operators_solve_the_same_start_in_different_ways():
-    result = play(operated_by(*PROFILES), [SEED] * len(PROFILES))
+    result = play(ESPRESSO, operated_by(*PROFILES), [SEED] * len(PROFILES))
     for a in range(len(PROFILES)):
         for b in range(a):
             steps = min(len(result.actions[a]), len(result.actions[b]))
@@ -56,14 +57,14 @@ def test_operators_solve_the_same_start_in_different_ways():
 
 
 def test_the_oracle_recovers_from_disturbed_states():
-    recovery = recover(9, seed=SEED)
+    recovery = recover(ESPRESSO, DISTURBANCE, 9, seed=SEED)
     assert len(recovery.recovered) == 9, "some episodes were over before they were disturbed"
     assert recovery.recovered.sum() >= 7, recovery.failures()
 
 
 @pytest.mark.slow
 def test_exam_over_500_seeds():
-    result = play(operated_by("skilled"), range(SEED + 1_000, SEED + 1_500))
+    result = play(ESPRESSO, operated_by("skilled"), range(SEED + 1_000, SEED + 1_500))
     cycle_s = result.time_s[result.success].mean()
     print(f"{result.success.sum()} of 500 succeed in {cycle_s:.2f} s on average; {result.failures()}")
     assert result.success.mean() >= 0.97, result.failures()
@@ -72,50 +73,15 @@ def test_exam_over_500_seeds():
 
 @pytest.mark.slow
 def test_recovery_from_100_disturbed_states():
-    recovery = recover(100, seed=SEED + 1)
+    recovery = recover(ESPRESSO, DISTURBANCE, 100, seed=SEED + 1)
     print(f"{recovery.recovered.sum()} of {len(recovery.recovered)} recover; {recovery.failures()}")
     assert recovery.recovered.mean() >= 0.90, recovery.failures()
-
-
-def idle(env):
-    home = env.task.agent_pos(np.arange(env.num_envs))
-    return lambda ids: home[ids]
-
-
-def random(env):
-    rng = np.random.default_rng(SEED)
-    return lambda ids: rng.uniform(ACTION_LOW, ACTION_HIGH, (len(ids), 14))
-
-
-def shuffled(demonstrations):
-    """Actions of demonstration i modulo their number, in a random order, over and over."""
-
-    def make_pilot(env):
-        rngs = [np.random.default_rng([SEED, i]) for i in range(env.num_envs)]
-        decks = [[] for _ in rngs]
-
-        def act(ids):
-            for i in ids:
-                if not decks[i]:
-                    decks[i] = list(rngs[i].permutation(demonstrations[i % len(demonstrations)]))
-            return np.array([decks[i].pop() for i in ids])
-
-        return act
-
-    return make_pilot
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["idle", "random", "shuffled"])
 def test_nothing_succeeds_without_skill_in_500_episodes(policy):
-    if policy == "shuffled":  # each on the start state of its own demonstration, where it is most likely to work
-        seeds = range(SEED + 2_000, SEED + 2_020)
-        demonstrations = play(operated_by("skilled"), seeds)
-        assert demonstrations.success.all(), demonstrations.failures()
-        result = play(shuffled(demonstrations.actions), [*seeds] * 25)
-    else:
-        result = play({"idle": idle, "random": random}[policy], range(SEED + 3_000, SEED + 3_500))
-    modes, counts = np.unique(result.failure_mode, return_counts=True)
-    print(policy, dict(zip(modes.tolist(), counts.tolist(), strict=True)))
+    result = play_without_skill(ESPRESSO, policy, SEED + 3_000)
+    print(policy, result.modes())
     assert len(result.success) == 500
     assert not result.success.any()
