@@ -49,8 +49,8 @@ class RunConfig:
     randomization: str = "standard"
     """How far start states vary: 'none', 'standard' or 'wide'."""
     start: str | None = None
-    """Where in the tasks episodes start, one of every task's `starts`; None takes each task's first. Tasks that are only
-    pre-trained on start at their first."""
+    """Where in the tasks episodes start, one of every task's `starts`; None takes each task's first, as do tasks that are
+    only pre-trained on."""
     demonstrations: int = 40
     """Demonstrated episodes per task: pre-trained on, and the first data of each task's specialist."""
     iterations: int = 1
@@ -160,7 +160,7 @@ PRESETS: dict[str, RunConfig] = {
     "standard": RunConfig(
         preset="standard",
         out=Path("runs/standard"),
-        demonstrations=100,
+        demonstrations=250,
         iterations=2,
         rollouts_per_iteration=300,
         evaluation_episodes=300,

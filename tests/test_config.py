@@ -17,7 +17,7 @@ def test_presets_are_valid_and_json():
 
 def test_the_standard_preset_is_the_experiment_of_the_paper():
     config = PRESETS["standard"]
-    assert (config.demonstrations, config.iterations, config.evaluation_episodes) == (100, 2, 300)
+    assert (config.demonstrations, config.iterations, config.evaluation_episodes) == (250, 2, 300)
     assert (config.rollouts("Espresso-v0"), config.watched("Espresso-v0")) == (300, 153)
 
 
