@@ -46,6 +46,12 @@ class Relabelling:
     """See `recap_bench.learning.diagnostics`."""
     warnings: tuple[str, ...]
     """What should be printed loudly."""
+    log_likelihood: np.ndarray
+    """Of each step's return under the value function that judges it [nat], NaN if none does, (M,)."""
+
+    def save(self, folder: Path) -> None:
+        """Write labels.npz into `folder`."""
+        self.labels.save(folder / "labels.npz", self.log_likelihood)
 
 
 class Fitting:
@@ -88,6 +94,7 @@ class Fitting:
         weight = equal_shares(context.steps)
         examples = PolicyExamples(self.frames, labels.indicator.astype(np.int64), weight)
         policy_fit = fit_policy(examples, setup, None, context.report)
+        relabelling.save(context.folder)
         fit.function.save(context.folder / "value")
         policy_fit.policy.save(context.folder / "policy")
         self._write({**relabelling.diagnostics, **policy_fit.report(), "warnings": list(relabelling.warnings)})
@@ -120,6 +127,7 @@ class Fitting:
     def conditioned(self, relabelling: Relabelling) -> FitResult:
         """Line 10: pi_k on everything, conditioned on the indicator; negatives and rescues as configured."""
         config, steps = self.context.config, self.context.steps
+        relabelling.save(self.context.folder)
         positive = relabelling.labels.indicator
         indicator, weight = np.where(positive, POSITIVE, NEGATIVE), np.ones(steps.num_steps)
         conditions = conditions_of(config)
@@ -188,7 +196,7 @@ class Fitting:
         return ValueSetup(spec, config.value, statistics, context.seed, context.iteration)
 
     def _judge(self, fit: ValueFit, labels: Labels, reference: np.ndarray) -> Relabelling:
-        """Measure the labels; raise DataError or warn if the value function knows nothing. Writes labels.npz."""
+        """Measure the labels; raise DataError or warn if the value function knows nothing."""
         context = self.context
         report = value_report(context.steps, fit, self.returns)
         warnings = share_warnings(context.steps, labels)
@@ -201,13 +209,13 @@ class Fitting:
             if context.config.value.strict:
                 raise DataError(message)
             warnings.append(message)
-        labels.save(context.folder / "labels.npz", fit.log_likelihood)
         penalty, bins = context.config.labels.penalty_factor, context.config.value.bins
         resolution = {
             task: bins_per_second(bins, facts.horizon, penalty * facts.horizon) for task, facts in context.tasks.items()
         }
         shares = label_report(context.steps, labels, reference)
-        return Relabelling(labels, {**report, **shares, "bins_per_second": resolution}, tuple(warnings))
+        diagnostics = {**report, **shares, "bins_per_second": resolution}
+        return Relabelling(labels, diagnostics, tuple(warnings), fit.log_likelihood)
 
     def _write(self, diagnostics: dict[str, Any]) -> None:
         (self.context.folder / "diagnostics.json").write_text(json.dumps(diagnostics, indent=1) + "\n")

@@ -68,3 +68,4 @@ def test_random_labels_keep_the_share_but_not_the_information(pretrained, tmp_pa
     assert shuffled[corrected].all()
     assert abs(np.corrcoef(computed[~corrected], shuffled[~corrected])[0, 1]) < 0.2
     assert (computed != shuffled).any()
+    assert (np.load(tmp_path / "random/labels.npz")["indicator"] == shuffled).all()
