@@ -4,6 +4,7 @@ Keys of `label_report`:
   positive_share                    of all steps
   positive_share_reference          of the steps that set the threshold; should be the configured fraction
   positive_share_by                 'source/outcome/actor' -> share, over all steps
+  positive_share_by_task            task -> share, over all steps
   forced_share                      of all steps
   threshold                         task -> epsilon, in units of the normalised return
   bins_per_second                   task -> value bins per second of episode
@@ -40,6 +41,10 @@ def label_report(steps: StepData, labels: Labels, reference: np.ndarray) -> dict
         "positive_share": float(labels.indicator.mean()),
         "positive_share_reference": float(labels.indicator[reference].mean()),
         "positive_share_by": share_by_group(steps, labels.indicator),
+        "positive_share_by_task": {
+            str(task): float(labels.indicator[(steps.task == task)[steps.episode]].mean())
+            for task in np.unique(steps.task)
+        },
         "forced_share": float(labels.forced.mean()),
         "threshold": {task: at.value for task, at in labels.threshold.items()},
     }

@@ -88,6 +88,7 @@ def test_value_diagnostics_are_given_per_task(pretrained):
     diagnostics = json.loads((pretrained / "diagnostics.json").read_text())
     assert set(diagnostics["by_task"]) == set(TASKS)
     assert diagnostics["by_task"]["Up-v0"]["held_out_episodes"] == 8
+    assert diagnostics["positive_share_by_task"] == pytest.approx(dict.fromkeys(TASKS, 0.3), abs=0.01)
     low, high = diagnostics["by_task"]["Up-v0"]["rank_correlation_ci95"]
     assert low <= diagnostics["by_task"]["Up-v0"]["rank_correlation"] <= high
 
