@@ -49,8 +49,8 @@ class RunConfig:
     randomization: str = "standard"
     """How far start states vary: 'none', 'standard' or 'wide'."""
     start: str | None = None
-    """Where in the tasks episodes start, one of every task's `starts`; None takes each task's first, as do tasks that are
-    only pre-trained on."""
+    """Where in the tasks episodes start, one of every task's `starts`; None takes each task's first, as do those
+    that are only pre-trained on."""
     demonstrations: int = 40
     """Demonstrated episodes per task: pre-trained on, and the first data of each task's specialist."""
     iterations: int = 1
