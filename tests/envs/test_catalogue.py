@@ -322,7 +322,7 @@ def test_a_divergence_ends_one_episode_and_recovers(name):
     env, reference = (make_vec(name, 2, threads=1) for _ in range(2))
     for each in (env, reference):
         each.reset(seed=0)
-    env.simulation.batch.qpos[0] = np.nan
+    env.simulation.owner(0).batch.qpos[0] = np.nan
     action = env.action_space.sample()
     observation, _, terminated, _, info = env.step(action)
     reference.step(action)

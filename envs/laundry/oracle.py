@@ -1,0 +1,68 @@
+"""The scripted launderer: looks at the garment, decides what is next, does it, and looks again.
+
+What is next follows from the measured cloth alone, so that a slipped grip, a bad fold or a take-over needs no special
+case: a garment that fits no state of its plan is spread out again, and folded from there.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recap_bench.envs.laundry.folding import Folding
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, posture, side_by_side
+from recap_bench.envs.laundry.launderer_view import View
+from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle, nearer_half_turn, wait
+
+if TYPE_CHECKING:
+    from recap_bench.envs.laundry.task import LaundryTask
+
+LIES_AS_PLANNED_M = 0.030
+"""Mean distance from a state of the plan up to which it counts as reached."""
+
+
+class Launderer(Script):
+    """Both hands of one operator."""
+
+    def __init__(self, view: View, operator: Operator) -> None:
+        self.view, self.operator = view, operator
+
+    def run(self) -> Motion:
+        folding = Folding(self)
+        while True:
+            count = self.folds_made()
+            if self.view.done():
+                yield from self.rest()
+            elif count is not None and count < len(self.view.garment.folds):
+                yield from folding.fold(count)
+            else:
+                yield from self.rest()
+            yield from self.operator.hesitate()
+            yield
+
+    def folds_made(self) -> int | None:
+        """Return how many folds of the plan the garment shows, None if it fits no state of the plan."""
+        means = [mean for mean, _ in self.view.errors()]
+        best = int(np.argmin(means))
+        return best if means[best] < LIES_AS_PLANNED_M else None
+
+    def rest(self) -> Motion:
+        """Bring both hands home and keep them there."""
+        self.phase = "rest"
+        motions = []
+        for side in (LEFT, RIGHT):
+            hand, goal = self.hands[side], self.view.home[side]
+            if np.linalg.norm(hand.position - goal) > 0.01:
+                motions.append(hand.move(goal, nearer_half_turn(posture(side, goal), hand.rotation), speed=1.3))
+        yield from side_by_side(*motions)
+        yield from wait(0.1)
+
+
+class LaundryOracle(ScriptedOracle):
+    """One launderer per simulation."""
+
+    def __init__(self, task: "LaundryTask") -> None:
+        super().__init__(task.simulation.n, task.rig)
+        self.task = task
+
+    def make_script(self, simulation: int, operator: Operator) -> Launderer:
+        return Launderer(View(self.task, simulation), operator)

@@ -1,0 +1,28 @@
+"""The strict T-shirt: one orange shirt, one start; the collar must end centred and up."""
+
+from recap_bench.envs.laundry import observation, verdict
+from recap_bench.envs.laundry.start import Layout
+from recap_bench.envs.laundry.task import LaundryTask
+from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, TaskSpec
+
+PROFICIENT_TIME_S = 14.0
+PAPER_TIME_LIMIT_S, PAPER_PROFICIENT_TIME_S = 200.0, 57.0
+
+
+class StrictTshirtTask(LaundryTask):
+    """Fold one T-shirt, lying flat but askew, on the spot."""
+
+    garments = ("tshirt",)
+    layout = Layout(middle=(0.21, 0.0), yaw_rad=0.0, turns=False)
+    starts = ("flat",)
+    spec = TaskSpec(
+        name="LaundryStrictTshirt-v0",
+        instruction="fold the orange T-shirt with the collar centred and facing up",
+        stages=verdict.FOLD_STAGES,
+        failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
+        proficient_time_s=PROFICIENT_TIME_S,
+        time_limit_s=round(PROFICIENT_TIME_S * PAPER_TIME_LIMIT_S / PAPER_PROFICIENT_TIME_S, 1),
+        paper_time_limit_s=PAPER_TIME_LIMIT_S,
+        paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
+        state_names=observation.state_names(("tshirt",), stack=False),
+    )
