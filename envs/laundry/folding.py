@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ARC_HEIGHT = 0.9
 """Height of the arc over its radius: a full circle would pull at the crease."""
-LAND_M = 0.013
+LAND_M = 0.020
 """The edge is let go at this height; pressed down, it drags what lies below."""
 FOLD_S = 1.6
 ATTEMPTS = 3
@@ -42,7 +42,13 @@ class Folding:
         seconds = FOLD_S * self.operator.rng.uniform(0.95, 1.1)
         points = view.vertices()
         swings = [
-            swing(self.hand(side), side, self.arc(points[vertices[side]], frame, fold, line, shift), points[vertices[side]], seconds)
+            swing(
+                self.hand(side),
+                side,
+                self.arc(points[vertices[side]], frame, fold, line, shift),
+                points[vertices[side]],
+                seconds,
+            )
             for side in (LEFT, RIGHT)
         ]
         yield from side_by_side(*swings)
@@ -94,7 +100,9 @@ class Folding:
     def let_go(self) -> Motion:
         """Open both hands and lift them off."""
         yield from side_by_side(*(self.hand(side).set_jaw(NARROW, settle_s=0.04) for side in (LEFT, RIGHT)))
-        yield from side_by_side(*(self.hand(side).move_now(self.hand(side).position + ABOVE_M * UP, wander=0.2) for side in (LEFT, RIGHT)))
+        yield from side_by_side(
+            *(self.hand(side).move_now(self.hand(side).position + ABOVE_M * UP, wander=0.2) for side in (LEFT, RIGHT))
+        )
 
     def mistake(self) -> float:
         """Draw whether this fold is laid beside its place, and by how much [m]."""

@@ -38,7 +38,9 @@ class Measured:
     front_up: np.ndarray
     """Mean upward component of the normals of the part that no fold turns over, (k,) in [-1, 1]."""
     collar_up: np.ndarray
-    """The same of the cloth around the collar, (k,)."""
+    """The same of the cloth around the collar, (k,); 1 where it need not show."""
+    collar_shows: np.ndarray
+    """No cloth lies over the collar, or it need not show on this type, (k,) bool."""
     middle: np.ndarray
     """Mean of the vertices, (k, 3)."""
     speed: np.ndarray
@@ -47,8 +49,6 @@ class Measured:
     """Distance of each grasp point from the nearest vertex, (k, 2)."""
     pile: np.ndarray
     """Middle of the top of the pile, (k, 3); NaN where there is none."""
-    pile_up: np.ndarray
-    """Upward component of the pile's axis, (k,)."""
 
 
 def merge(parts: list[tuple[np.ndarray, Measured]], count: int) -> Measured:
@@ -111,6 +111,8 @@ class Yardstick:
         along = (vertices[..., 0] + 1j * vertices[..., 1]) * np.conj(turn)[:, None]
         extent = np.ptp(along.real, axis=1) * np.ptp(along.imag, axis=1)
         key_points = vertices[:, self.garment.key_vertices]
+        visible = _uncovered(key_points, vertices)
+        shows = self.garment.collar_shows
         z = vertices[..., 2]
         return Measured(
             hands=world.hands,
@@ -118,19 +120,19 @@ class Yardstick:
             gaps=world.gaps,
             held=held,
             key_points=key_points,
-            visible=_uncovered(key_points, vertices),
+            visible=visible,
             errors=np.stack([each.distance.mean(1) for each in fits], axis=1),
             outliers=np.stack([_percentile(each.distance) for each in fits], axis=1),
             package=np.stack([centre.real, centre.imag, np.angle(turn)], axis=1),
             heights=np.stack([z.min(1), z.mean(1), z.max(1)], axis=1),
             spread=extent / np.prod(self._size),
             front_up=_upward(vertices, self._still),
-            collar_up=_upward(vertices, self._collar),
+            collar_up=_upward(vertices, self._collar) if shows else np.ones(len(z)),
+            collar_shows=visible[:, 0] if shows else np.ones(len(z), bool),
             middle=vertices.mean(1),
             speed=world.speed,
             clearance=np.sqrt(((world.hands[:, :, None] - vertices[:, None]) ** 2).sum(-1).min(-1)),
             pile=world.pile,
-            pile_up=world.pile_up,
         )
 
 

@@ -54,5 +54,4 @@ PILE_HALF_M = np.array([0.13, 0.09, 0.005])
 """What was folded before lies there as one soft-edged slab, 10 mm high: packages are lifted by 30 mm at most."""
 PILE_CENTRE_M = np.array([0.24, -0.36, 0.005])
 """The far right corner of what both hands reach together."""
-PILE_MASS_KG = 0.5
-STACK_OFFSET_M, STACK_YAW_RAD, PILE_TILT_RAD = 0.045, 0.35, 0.5
+STACK_OFFSET_M, STACK_YAW_RAD = 0.045, 0.35

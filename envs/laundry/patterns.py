@@ -52,15 +52,15 @@ class Garment:
     folds: tuple[Fold, ...]
     trims: tuple[tuple[GridPoint, tuple[float, float]], ...] = ()
     """Vertices moved off the grid by (du, dv) [m]: necklines, tapers."""
+    collar_shows: bool = False
+    """Whether the collar must lie face up and uncovered on the folded garment."""
     mass_kg: float = 0.12
     rgba: tuple[float, float, float, float] = (0.90, 0.45, 0.12, 1.0)
 
     @cached_property
     def grid(self) -> dict[GridPoint, int]:
         """Grid point -> vertex index, for the points that carry cloth."""
-        used = {
-            (c, r) for c0, c1, r0, r1 in self.panels for c in range(c0, c1 + 1) for r in range(r0, r1 + 1)
-        }
+        used = {(c, r) for c0, c1, r0, r1 in self.panels for c in range(c0, c1 + 1) for r in range(r0, r1 + 1)}
         return {point: i for i, point in enumerate(sorted(used))}
 
     @cached_property

@@ -67,12 +67,12 @@ class StartStates:
         first = int(model.joint(f"{names[0]}_x").qposadr[0])
         self._cloth = slice(first, first + 3 * len(names))
         self._rest = model.body_pos[self._bodies]
-        fields = ("body_mass", "body_inertia", "flex_friction", "geom_friction", "flex_rgba", "cam_pos")
+        fields = ("body_mass", "body_inertia", "flex_friction", "geom_friction", "flex_rgba", "cam_pos", "body_pos")
         self.field = {name: batch.expand(name) for name in (*fields, "light_diffuse")}
         self._spheres = np.array([model.geom(name).id for name in names])
         self._cameras = np.array([model.camera(name).id for name in CAMERAS])
-        joints = [model.joint(i).name for i in range(model.njnt)]
-        self._pile = int(model.joint("pile").qposadr[0]) if "pile" in joints else None
+        bodies = [model.body(i).name for i in range(model.nbody)]
+        self._pile = bodies.index("pile") if "pile" in bodies else None
 
     def write(self, i: int, rng: np.random.Generator, start: str) -> None:
         """Write one start state of the kind `start` into simulation `i`."""
@@ -83,7 +83,8 @@ class StartStates:
         posture[np.r_[0:6, 7:13]] += rng.uniform(-1, 1, 12) * spread.arm_rad
         self.rig.place(np.array([i]), posture[None])
         if self._pile is not None:
-            self._qpos[i, self._pile : self._pile + 2] = p.PILE_CENTRE_M[:2] + rng.uniform(-1, 1, 2) * spread.pile_m
+            shift = np.append(rng.uniform(-1, 1, 2) * spread.pile_m, 0.0)
+            self.field["body_pos"][i, self._pile] = p.PILE_CENTRE_M + shift
         self._vary(i, rng)
 
     def _lay(self, rng: np.random.Generator, start: str) -> np.ndarray:

@@ -76,9 +76,7 @@ class LaundryTask(Task):
         """Return the bench of the type `garments[index]`."""
         if index not in self._benches:
             name = self.garments[index]
-            self._benches[index] = Bench(
-                self.family.member(name), WARDROBE[name], self.randomization, self.layout
-            )
+            self._benches[index] = Bench(self.family.member(name), WARDROBE[name], self.randomization, self.layout)
         return self._benches[index]
 
     def bench_of(self, i: int) -> Bench:

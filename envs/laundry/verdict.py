@@ -8,7 +8,7 @@ import numpy as np
 from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry.measuring import Measured
 
-FAILURES = ("off_table", "stack_knocked_over", "crumpled", "wrong_side_up", "wrong_fold", "not_on_stack")
+FAILURES = ("off_table", "crumpled", "wrong_side_up", "wrong_fold", "not_on_stack")
 """The tasks' own failure modes; their index + 1 is the failure code."""
 FOLD_STAGES = ("first_fold", "folded", "finished")
 STACK_STAGES = ("first_fold", "folded", "stacked", "finished")
@@ -34,7 +34,7 @@ def compact(measured: Measured) -> np.ndarray:
 
 def right_side_up(measured: Measured) -> np.ndarray:
     """The front of the part that stays lies up, and the collar with it, uncovered, (k,) bool."""
-    return (measured.front_up > p.SIDE_UP) & (measured.collar_up > p.COLLAR_UP) & measured.visible[:, 0]
+    return (measured.front_up > p.SIDE_UP) & (measured.collar_up > p.COLLAR_UP) & measured.collar_shows
 
 
 def folded(measured: Measured) -> np.ndarray:
@@ -68,10 +68,8 @@ def stages_reached(measured: Measured, finished: np.ndarray, stack: bool) -> np.
 def failure(measured: Measured, finished: np.ndarray, stack: bool) -> np.ndarray:
     """Return the failure code of each simulation, 0 for none, (k,) int8; the first of FAILURES that holds."""
     outside = (np.abs(measured.middle[:, :2] - p.TABLE_CENTRE_M) > p.TABLE_HALF_M).any(1)
-    toppled = (measured.pile_up < np.cos(p.PILE_TILT_RAD)) if stack else np.zeros(len(finished), bool)
     conditions = (
         outside,
-        toppled,
         finished & ~compact(measured),
         finished & ~right_side_up(measured),
         finished & ~aligned(measured),
@@ -102,7 +100,6 @@ def hazards(measured: Measured) -> dict[str, np.ndarray]:
         "near_table_edge": beyond.any(1),
         "losing_shape": free & (best > 0.05),
         "front_down": measured.front_up < 0.0,
-        "pile_leaning": measured.pile_up < np.cos(0.5 * p.PILE_TILT_RAD),
     }
 
 

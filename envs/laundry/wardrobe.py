@@ -26,17 +26,23 @@ def _taper(columns: tuple[float, ...], rows: int, least: float) -> tuple[tuple[G
     )
 
 
-def _short_sleeved(name: str, rows: int, sleeve: int, neck_m: float, rgba: tuple[float, float, float, float]) -> Garment:
-    """A top whose sleeve tips are level with the shoulders; both sides fold to 70 mm, then the hem to the chest."""
-    top, cuff = rows - 1, rows - 1 - (sleeve + 1) // 2
+def _short_sleeved(
+    name: str, rows: int, sleeve: int, neck_m: float, rgba: tuple[float, float, float, float]
+) -> Garment:
+    """A top whose sleeve tips are level with the shoulders; both sides fold to 70 mm, then the hem to the chest.
+
+    The neckband stands out above the shoulders, so that folded sleeves leave it uncovered.
+    """
+    top, neck = rows - 2, rows - 1
+    cuff = top - (sleeve + 1) // 2
     return Garment(
         name=name,
         columns=_even(13),
         rows=_even(rows),
-        panels=((2, 10, 0, top), (0, 12, top - sleeve, top)),
-        trims=(((6, top), (0.0, -neck_m)),),
+        panels=((2, 10, 0, top), (0, 12, top - sleeve, top), (5, 7, top, neck)),
+        trims=(((6, neck), (0.0, -neck_m)),),
         key_points={
-            "collar": (6, top), "collar_left": (7, top), "collar_right": (5, top), "tip_left": (12, top),
+            "collar": (6, neck), "collar_left": (7, neck), "collar_right": (5, neck), "tip_left": (12, top),
             "tip_right": (0, top), "cuff_left": (12, cuff), "cuff_right": (0, cuff), "side_left": (10, rows // 2),
             "side_right": (2, rows // 2), "hem_left": (10, 0), "hem_centre": (6, 0), "hem_right": (2, 0),
             "centre": (6, rows // 2), "fold_left_top": (8, top), "fold_left_hem": (8, 0), "fold_right_top": (4, top),
@@ -45,23 +51,24 @@ def _short_sleeved(name: str, rows: int, sleeve: int, neck_m: float, rgba: tuple
         folds=(
             Fold("u", 8, 1, far=(12, cuff), near=(10, 0)),
             Fold("u", 4, -1, far=(0, cuff), near=(2, 0)),
-            Fold("v", (rows - 2) // 2, -1, far=(8, 0), near=(4, 0)),
+            Fold("v", (top - 1) // 2, -1, far=(8, 0), near=(4, 0)),
         ),
+        collar_shows=True,
         rgba=rgba,
     )  # fmt: skip
 
 
 def _long_sleeved(name: str, rows: int, cuff: int, neck_m: float, rgba: tuple[float, float, float, float]) -> Garment:
     """A top with sleeves hanging down beside the body, one cell apart; sides fold to 105 mm, then the hem."""
-    top = rows - 1
+    top, neck = rows - 2, rows - 1
     return Garment(
         name=name,
         columns=_even(15),
         rows=_even(rows),
-        panels=((3, 11, 0, top), (0, 14, top - 3, top), (0, 2, cuff, top), (12, 14, cuff, top)),
-        trims=(((7, top), (0.0, -neck_m)),),
+        panels=((3, 11, 0, top), (0, 14, top - 3, top), (0, 2, cuff, top), (12, 14, cuff, top), (6, 8, top, neck)),
+        trims=(((7, neck), (0.0, -neck_m)),),
         key_points={
-            "collar": (7, top), "collar_left": (8, top), "collar_right": (6, top), "tip_left": (14, top),
+            "collar": (7, neck), "collar_left": (8, neck), "collar_right": (6, neck), "tip_left": (14, top),
             "tip_right": (0, top), "cuff_left": (14, cuff), "cuff_right": (0, cuff), "side_left": (11, rows // 2),
             "side_right": (3, rows // 2), "hem_left": (11, 0), "hem_centre": (7, 0), "hem_right": (3, 0),
             "centre": (7, rows // 2), "fold_left_top": (10, top), "fold_left_hem": (10, 0), "fold_right_top": (4, top),
@@ -70,8 +77,9 @@ def _long_sleeved(name: str, rows: int, cuff: int, neck_m: float, rgba: tuple[fl
         folds=(
             Fold("u", 10, 1, far=(14, top), near=(14, cuff)),
             Fold("u", 4, -1, far=(0, top), near=(0, cuff)),
-            Fold("v", (rows - 2) // 2, -1, far=(10, 0), near=(4, 0)),
+            Fold("v", (top - 1) // 2, -1, far=(10, 0), near=(4, 0)),
         ),
+        collar_shows=True,
         rgba=rgba,
         mass_kg=0.16,
     )  # fmt: skip
@@ -101,7 +109,9 @@ def _trousers(name: str, per_leg: int, rows: int, crotch: int, rgba: tuple[float
     )  # fmt: skip
 
 
-def _rectangle(name: str, columns: int, rows: int, narrowing: float, rgba: tuple[float, float, float, float]) -> Garment:
+def _rectangle(
+    name: str, columns: int, rows: int, narrowing: float, rgba: tuple[float, float, float, float]
+) -> Garment:
     """A towel or a skirt: left over right, then the hem up."""
     right, top, middle = columns - 1, rows - 1, (columns - 1) // 2
     return Garment(

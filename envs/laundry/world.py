@@ -39,11 +39,14 @@ def build_model(garment: Garment, stack: bool = False) -> mujoco.MjModel:
 
 
 def _add_pile(scene: mujoco.MjSpec) -> None:
-    """Add what was folded before, as one slab of cloth."""
+    """Add what was folded before, as one slab that stays where it is.
+
+    A free body of 0.5 kg beside vertices of 1 g keeps the 30 iterations of conjugate gradients from converging: folds
+    that succeed 8 times in 8 without it failed 5 times.
+    """
     body = scene.worldbody.add_body(name="pile", pos=p.PILE_CENTRE_M)
-    body.add_freejoint(name="pile")
     body.add_geom(
-        name="pile", type=mujoco.mjtGeom.mjGEOM_BOX, size=p.PILE_HALF_M, mass=p.PILE_MASS_KG, condim=3,
+        name="pile", type=mujoco.mjtGeom.mjGEOM_BOX, size=p.PILE_HALF_M, condim=3,
         friction=[p.CLOTH_FRICTION, 0.005, 0.0001], solref=p.CLOTH_SOLREF, rgba=[0.80, 0.78, 0.72, 1.0],
     )  # fmt: skip
 
@@ -101,8 +104,6 @@ class World:
     """Mean speed of the vertices, (k,) [m/s]."""
     pile: np.ndarray
     """Middle of the top of the pile, (k, 3); NaN where there is none."""
-    pile_up: np.ndarray
-    """Upward component of the pile's axis, (k,)."""
 
 
 class WorldReader:
@@ -117,15 +118,13 @@ class WorldReader:
         self._dof = int(simulation.model.joint(f"{names[0]}_x").dofadr[0])
         bodies = [simulation.model.body(i).name for i in range(simulation.model.nbody)]
         self._pile = bodies.index("pile") if "pile" in bodies else None
-        self._xmat = simulation.batch.xmat
 
     def read(self, ids: np.ndarray) -> World:
         """Return the world of the simulations `ids`."""
         hands, rotations = self.rig.hands(ids)
-        pile, pile_up = np.full((len(ids), 3), np.nan), np.ones(len(ids))
+        pile = np.full((len(ids), 3), np.nan)
         if self._pile is not None:
-            axis = self._xmat[ids, self._pile].reshape(-1, 3, 3)[:, :, 2]
-            pile, pile_up = self._xpos[ids, self._pile] + p.PILE_HALF_M[2] * axis, axis[:, 2]
+            pile = self._xpos[ids, self._pile] + [0.0, 0.0, p.PILE_HALF_M[2]]
         velocity = self._qvel[ids, self._dof : self._dof + 3 * self._count].reshape(len(ids), -1, 3)
         return World(
             hands=hands,
@@ -134,5 +133,4 @@ class WorldReader:
             vertices=self._xpos[ids, self._first : self._first + self._count],
             speed=np.sqrt((velocity**2).sum(-1)).mean(-1),
             pile=pile,
-            pile_up=pile_up,
         )
