@@ -1,7 +1,6 @@
 """Simulations of several models side by side: every slot runs on the model it was assigned to."""
 
 from collections.abc import Iterator, Mapping
-
 from typing import Any
 
 import mujoco

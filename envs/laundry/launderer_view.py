@@ -6,7 +6,7 @@ import numpy as np
 
 from recap_bench.envs.laundry import verdict
 from recap_bench.envs.laundry.measuring import Fit, Measured, fit
-from recap_bench.envs.laundry.patterns import Fold, Garment
+from recap_bench.envs.laundry.patterns import Garment
 
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.task import LaundryTask
@@ -87,7 +87,3 @@ class View:
     def stacked(self) -> bool:
         """On the pile as the verdict wants it."""
         return bool(verdict.on_stack(self.measure())[0])
-
-    def line_of(self, fold: Fold) -> float:
-        """Coordinate of the fold's line in garment coordinates [m]."""
-        return self.garment.line_of(fold)

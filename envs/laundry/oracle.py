@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recap_bench.envs.laundry.carrying import Carrying
 from recap_bench.envs.laundry.folding import Folding
+from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, posture, side_by_side
 from recap_bench.envs.laundry.launderer_view import View
 from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle, nearer_half_turn, wait
@@ -27,11 +29,12 @@ class Launderer(Script):
         self.view, self.operator = view, operator
 
     def run(self) -> Motion:
-        folding = Folding(self)
+        gripping = Gripping(self)
+        folding, carrying = Folding(self, gripping), Carrying(self, gripping)
         while True:
             count = self.folds_made()
             if self.view.done():
-                yield from self.rest()
+                yield from carrying.carry() if self.view.stacks and not self.view.stacked() else self.rest()
             elif count is not None and count < len(self.view.garment.folds):
                 yield from folding.fold(count)
             else:

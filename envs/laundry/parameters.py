@@ -52,6 +52,6 @@ HOME_RADIUS_M, FINISHED_S, REST_SPEED_M_S = 0.10, 0.4, 0.05
 """The work is declared done by both empty hands near home for this long, the garment at rest."""
 PILE_HALF_M = np.array([0.13, 0.09, 0.005])
 """What was folded before lies there as one soft-edged slab, 10 mm high: packages are lifted by 30 mm at most."""
-PILE_CENTRE_M = np.array([0.24, -0.36, 0.005])
+PILE_CENTRE_M = np.array([0.22, -0.33, 0.005])
 """The far right corner of what both hands reach together."""
 STACK_OFFSET_M, STACK_YAW_RAD = 0.045, 0.35

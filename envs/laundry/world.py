@@ -58,7 +58,7 @@ def _add_cloth(scene: mujoco.MjSpec, garment: Garment) -> None:
     """
     mass = garment.mass_kg / len(garment.flat)
     for i, (v, u) in enumerate(garment.flat):
-        position = [*(p.GARMENT_CENTRE_M + (v, u)), p.CLOTH_RADIUS_M]
+        position = [p.GARMENT_CENTRE_M[0] + v, p.GARMENT_CENTRE_M[1] + u, p.CLOTH_RADIUS_M]
         body = scene.worldbody.add_body(name=vertex_name(i), pos=position)
         body.mass, body.inertia, body.explicitinertial = mass, [1e-7] * 3, True
         for axis, direction in AXES.items():

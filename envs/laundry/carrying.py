@@ -1,0 +1,74 @@
+"""Laying the folded garment on the pile: both hands take its sides, lift it a little and carry it over."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recap_bench.envs.laundry import parameters as p
+from recap_bench.envs.laundry.gripping import Gripping
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, side_by_side, swing
+from recap_bench.envs.scripting import Motion
+
+if TYPE_CHECKING:
+    from recap_bench.envs.laundry.oracle import Launderer
+
+LIFT_M = 0.045
+"""The package sags by 20 to 30 mm between the hands; lifted by 120 mm it falls apart."""
+LIFT_SHARE = 0.2
+"""Share of the carry in which it is lifted, and again in which it is put down."""
+CARRY_SPEED_M_S = 0.22
+LOWER_M = 0.006
+"""The sides are let go this far above where they lie on the pile."""
+
+
+class Carrying:
+    """The phase between folding and home."""
+
+    def __init__(self, script: "Launderer", gripping: Gripping) -> None:
+        self.script, self.view, self.gripping = script, script.view, gripping
+
+    def carry(self) -> Motion:
+        """Carry the package to the middle of the pile, and in line with it."""
+        self.script.phase = "carry"
+        if not (yield from self.gripping.take(self.sides())):
+            return
+        measured = self.view.measure()
+        x, y, yaw = measured.package[0]
+        offset = measured.pile[0, :2] - (x, y)
+        seconds = float(np.linalg.norm(offset)) / CARRY_SPEED_M_S + 0.4
+        points = self.view.vertices()
+        motions = []
+        for side in (LEFT, RIGHT):
+            grip = points[self.view.held(side)[0]]
+            path = self.path(grip, np.array([x, y]), offset, yaw)
+            motions.append(swing(self.script.hands[side], side, path, grip, seconds))
+        yield from side_by_side(*motions)
+        yield from self.gripping.let_go()
+
+    def sides(self) -> list[int]:
+        """Return the vertices in the middle of the package's left and right edge."""
+        garment = self.view.garment
+        ideal, _ = garment.folded(len(garment.folds))
+        middle = (ideal[:, 0].min() + ideal[:, 0].max()) / 2
+        off = np.abs(ideal[:, 0] - middle)
+        cost = [off - sign * 10 * ideal[:, 1] for sign in (1, -1)]
+        edges = [int(np.argmin(each)) for each in cost]
+        points = self.view.vertices()
+        return edges if points[edges[0], 1] > points[edges[1], 1] else edges[::-1]
+
+    def path(self, grip: np.ndarray, centre: np.ndarray, offset: np.ndarray, yaw: float) -> Callable:
+        """Return the path of a gripped point: up, across while the package turns straight, down onto the pile."""
+        arm = grip[:2] - centre
+        top = p.PILE_HALF_M[2] * 2 + LOWER_M
+
+        def path(share: float) -> np.ndarray:
+            across = float(np.clip((share - LIFT_SHARE) / (1 - 2 * LIFT_SHARE), 0, 1))
+            angle = -yaw * across
+            cosine, sine = np.cos(angle), np.sin(angle)
+            turned = np.array([cosine * arm[0] - sine * arm[1], sine * arm[0] + cosine * arm[1]])
+            up = LIFT_M * np.clip(share / LIFT_SHARE, 0, 1)
+            down = (LIFT_M - top) * np.clip((share - 1 + LIFT_SHARE) / LIFT_SHARE, 0, 1)
+            return np.append(centre + across * offset + turned, grip[2]) + (up - down) * UP
+
+        return path
