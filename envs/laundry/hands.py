@@ -43,7 +43,7 @@ def posture(side: int, point: np.ndarray) -> np.ndarray:
 
 
 def grip_at(side: int, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return grasp point (3,) and rotation (3, 3) with cloth at `point` between the pads, their tips just above the table.
+    """Return grasp point (3,) and rotation (3, 3) with cloth at `point` between the pads, tips just above the table.
 
     A leaning hand touches down with the outer corner of its pads, so the cloth is taken near that corner.
     """

@@ -47,7 +47,7 @@ class View:
 
     @property
     def stacks(self) -> bool:
-        """Whether the package must be laid on the pile."""
+        """Whether the package must be brought to the stack."""
         return self._task.stack
 
     @property
@@ -85,5 +85,5 @@ class View:
         return bool(verdict.folded(self.measure())[0])
 
     def stacked(self) -> bool:
-        """On the pile as the verdict wants it."""
+        """On the stack as the verdict wants it."""
         return bool(verdict.on_stack(self.measure())[0])

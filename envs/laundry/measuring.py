@@ -47,8 +47,8 @@ class Measured:
     """Mean speed of the vertices, (k,) [m/s]."""
     clearance: np.ndarray
     """Distance of each grasp point from the nearest vertex, (k, 2)."""
-    pile: np.ndarray
-    """Middle of the top of the pile, (k, 3); NaN where there is none."""
+    mat: np.ndarray
+    """Middle of the stack's place, (k, 2); NaN where there is none."""
 
 
 def merge(parts: list[tuple[np.ndarray, Measured]], count: int) -> Measured:
@@ -132,7 +132,7 @@ class Yardstick:
             middle=vertices.mean(1),
             speed=world.speed,
             clearance=np.sqrt(((world.hands[:, :, None] - vertices[:, None]) ** 2).sum(-1).min(-1)),
-            pile=world.pile,
+            mat=world.mat,
         )
 
 

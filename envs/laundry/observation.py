@@ -22,7 +22,7 @@ def state_names(garments: tuple[str, ...], stack: bool) -> tuple[str, ...]:
     for side in SIDES:
         names += [*vector_names(f"near_key_point_in_{side}_hand", ""), f"{side}_held"]
     if stack:
-        names += ["pile_x_m", "pile_y_m"]
+        names += ["mat_x_m", "mat_y_m"]
     if len(garments) > 1:
         names += [f"is_{name}" for name in garments]
     return tuple(names)
@@ -43,8 +43,8 @@ def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray 
     ]
     for side in range(2):
         columns += [_nearest(measured, seen, side), measured.held[:, side, None] / p.SLOTS]
-    if not np.isnan(measured.pile).any():
-        columns.append(measured.pile[:, :2])
+    if not np.isnan(measured.mat).any():
+        columns.append(measured.mat)
     if garment is not None:
         columns.append(garment)
     return np.concatenate(columns, axis=1)

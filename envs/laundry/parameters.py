@@ -50,8 +50,6 @@ SIDE_UP, COLLAR_UP = 0.80, 0.70
 """Mean upward component of the normals: 37 and 45 degrees of tilt."""
 HOME_RADIUS_M, FINISHED_S, REST_SPEED_M_S = 0.10, 0.4, 0.05
 """The work is declared done by both empty hands near home for this long, the garment at rest."""
-PILE_HALF_M = np.array([0.13, 0.09, 0.005])
-"""What was folded before lies there as one soft-edged slab, 10 mm high: packages are lifted by 30 mm at most."""
-PILE_CENTRE_M = np.array([0.22, -0.33, 0.005])
-"""The far right corner of what both hands reach together."""
+MAT_HALF_M, MAT_CENTRE_M = np.array([0.13, 0.09, 0.0005]), np.array([0.22, -0.33, 0.0005])
+"""The stack's place: the far right corner of what both hands reach together."""
 STACK_OFFSET_M, STACK_YAW_RAD = 0.045, 0.35

@@ -30,7 +30,7 @@ class Spread:
     """Relative spread of mass and friction."""
     colour: float
     """Spread of each colour channel."""
-    pile_m: float
+    mat_m: float
     arm_rad: float
     camera_m: float
     light: float
@@ -72,7 +72,7 @@ class StartStates:
         self._spheres = np.array([model.geom(name).id for name in names])
         self._cameras = np.array([model.camera(name).id for name in CAMERAS])
         bodies = [model.body(i).name for i in range(model.nbody)]
-        self._pile = bodies.index("pile") if "pile" in bodies else None
+        self._mat = bodies.index("mat") if "mat" in bodies else None
 
     def write(self, i: int, rng: np.random.Generator, start: str) -> None:
         """Write one start state of the kind `start` into simulation `i`."""
@@ -82,9 +82,9 @@ class StartStates:
         posture = self.home.copy()
         posture[np.r_[0:6, 7:13]] += rng.uniform(-1, 1, 12) * spread.arm_rad
         self.rig.place(np.array([i]), posture[None])
-        if self._pile is not None:
-            shift = np.append(rng.uniform(-1, 1, 2) * spread.pile_m, 0.0)
-            self.field["body_pos"][i, self._pile] = p.PILE_CENTRE_M + shift
+        if self._mat is not None:
+            shift = np.append(rng.uniform(-1, 1, 2) * spread.mat_m, 0.0)
+            self.field["body_pos"][i, self._mat] = p.MAT_CENTRE_M + shift
         self._vary(i, rng)
 
     def _lay(self, rng: np.random.Generator, start: str) -> np.ndarray:

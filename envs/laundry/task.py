@@ -43,7 +43,7 @@ class LaundryTask(Task):
     garments: ClassVar[tuple[str, ...]]
     """Names of the types, from the wardrobe."""
     stack: ClassVar[bool] = False
-    """Whether the folded garment must be laid on the pile."""
+    """Whether the folded garment must be brought to the stack."""
     layout: ClassVar[Layout]
 
     def __init__(self, simulation: Simulation, randomization: str, start: str) -> None:

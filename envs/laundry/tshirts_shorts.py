@@ -1,4 +1,4 @@
-"""T-shirts and shorts: fold what lies there and lay it on the pile in the corner."""
+"""T-shirts and shorts: fold what lies there and stack it in the corner."""
 
 from recap_bench.envs.laundry import observation, verdict
 from recap_bench.envs.laundry.start import STARTS, Layout
@@ -19,7 +19,7 @@ class TshirtsShortsTask(LaundryTask):
     starts = STARTS
     spec = TaskSpec(
         name="LaundryTshirtsShorts-v0",
-        instruction="fold the garment and lay it on the pile in the corner of the table",
+        instruction="fold the garment and stack it in the corner of the table",
         stages=verdict.STACK_STAGES,
         failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
         proficient_time_s=PROFICIENT_TIME_S,

@@ -28,8 +28,7 @@ def aligned(measured: Measured) -> np.ndarray:
 
 def compact(measured: Measured) -> np.ndarray:
     """Low and no larger than a fold should be: not crumpled, (k,) bool."""
-    thickness = measured.heights[:, 2] - _base(measured)
-    return (thickness < p.PACKAGE_HEIGHT_M) & (measured.spread < p.PACKAGE_SPREAD)
+    return (measured.heights[:, 2] < p.PACKAGE_HEIGHT_M) & (measured.spread < p.PACKAGE_SPREAD)
 
 
 def right_side_up(measured: Measured) -> np.ndarray:
@@ -43,11 +42,9 @@ def folded(measured: Measured) -> np.ndarray:
 
 
 def on_stack(measured: Measured) -> np.ndarray:
-    """The package lies on the pile, middle on middle and in line with it, (k,) bool."""
-    near = np.linalg.norm(measured.package[:, :2] - measured.pile[:, :2], axis=1) < p.STACK_OFFSET_M
+    """The package lies on the stack's place, middle on middle and in line with it, (k,) bool."""
     straight = np.abs(np.sin(measured.package[:, 2])) < np.sin(p.STACK_YAW_RAD)
-    carried = measured.heights[:, 1] > measured.pile[:, 2]
-    return near & straight & carried & (measured.heights[:, 2] < measured.pile[:, 2] + p.PACKAGE_HEIGHT_M)
+    return (_stack_distance(measured) < p.STACK_OFFSET_M) & straight
 
 
 def hands_home(measured: Measured, home: np.ndarray) -> np.ndarray:
@@ -103,14 +100,8 @@ def hazards(measured: Measured) -> dict[str, np.ndarray]:
     }
 
 
-def _base(measured: Measured) -> np.ndarray:
-    """Height of what the garment lies on, (k,): the pile's top when it lies on the pile, else the table."""
-    over = np.linalg.norm(measured.package[:, :2] - measured.pile[:, :2], axis=1) < 2 * p.STACK_OFFSET_M
-    return np.where(over, np.nan_to_num(measured.pile[:, 2]), 0.0)
-
-
 def _stack_distance(measured: Measured) -> np.ndarray:
-    return np.linalg.norm(measured.package[:, :2] - measured.pile[:, :2], axis=1)
+    return np.linalg.norm(measured.package[:, :2] - measured.mat, axis=1)
 
 
 def _near(distance: np.ndarray, bound: float, margin: float) -> np.ndarray:
