@@ -46,8 +46,8 @@ class Carrying:
         yield from side_by_side(*motions)
         yield from self.gripping.let_go()
 
-    def sides(self) -> list[int]:
-        """Return the vertices in the middle of the package's left and right edge."""
+    def sides(self) -> dict[int, int]:
+        """Return, for each hand, the vertex in the middle of the package's edge on its side."""
         garment = self.view.garment
         ideal, _ = garment.folded(len(garment.folds))
         middle = (ideal[:, 0].min() + ideal[:, 0].max()) / 2
@@ -55,7 +55,8 @@ class Carrying:
         cost = [off - sign * 10 * ideal[:, 1] for sign in (1, -1)]
         edges = [int(np.argmin(each)) for each in cost]
         points = self.view.vertices()
-        return edges if points[edges[0], 1] > points[edges[1], 1] else edges[::-1]
+        edges.sort(key=lambda vertex: points[vertex, 1])
+        return {LEFT: edges[1], RIGHT: edges[0]}
 
     def path(self, grip: np.ndarray, centre: np.ndarray, offset: np.ndarray, yaw: float) -> Callable:
         """Return the path of a gripped point: up, across while the package turns straight, down."""

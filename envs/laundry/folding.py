@@ -33,7 +33,7 @@ class Folding:
         """Make fold number `index` of the plan."""
         self.script.phase = f"fold_{index}"
         operator, fold = self.script.operator, self.view.garment.folds[index]
-        vertices = self.vertices_of(fold)
+        vertices = self.vertices_of(fold, index)
         if not (yield from self.gripping.take(vertices)):
             return
         frame, points = self.view.frame_for(index), self.view.vertices()
@@ -45,16 +45,18 @@ class Folding:
         yield from side_by_side(*motions)
         yield from self.gripping.let_go()
 
-    def vertices_of(self, fold: Fold) -> list[int]:
-        """Return the vertex for the left and for the right hand.
+    def vertices_of(self, fold: Fold, index: int) -> dict[int, int]:
+        """Return the vertex for each hand.
 
         Of a fold along the garment, the hand on the side that is turned over takes the grip far from the hem.
         """
         garment, points = self.view.garment, self.view.vertices()
-        far, near = garment.vertex(fold.far), garment.vertex(fold.near)
+        far, near = (self.view.stand_in(garment.vertex(point), index) for point in (fold.far, fold.near))
         if fold.axis == "v":
-            return [far, near] if points[far, 1] > points[near, 1] else [near, far]
-        return [far, near] if points[[far, near], 1].mean() > points[:, 1].mean() else [near, far]
+            left = points[far, 1] > points[near, 1]
+        else:
+            left = points[[far, near], 1].mean() > points[:, 1].mean()
+        return {LEFT: far, RIGHT: near} if left else {LEFT: near, RIGHT: far}
 
     def arc(self, grip: np.ndarray, frame: Frame, fold: Fold, shift_m: float) -> Callable[[float], np.ndarray]:
         """Return the path of a gripped point over the fold line to its mirror image, `shift_m` beside it."""

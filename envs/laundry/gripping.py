@@ -1,6 +1,6 @@
 """Taking hold of the garment with both hands, and letting go: closed-loop on where its vertices are seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,17 +29,20 @@ class Gripping:
         """The command of one hand."""
         return self.script.hands[side]
 
-    def take(self, vertices: Sequence[int]) -> Motion:
-        """Grip a vertex with each hand, left then right; return whether both hold something."""
+    def take(self, vertices: Mapping[int, int], skim: bool = False) -> Motion:
+        """Grip a vertex with each hand named, side -> vertex; return whether each holds something.
+
+        With `skim`, the layer of that vertex alone, not those below it.
+        """
         for _ in range(ATTEMPTS):
-            yield from side_by_side(*(self.reach(side, vertices[side]) for side in BOTH))
-            yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in BOTH))
-            if all(len(self.view.held(side)) for side in BOTH):
+            yield from side_by_side(*(self.reach(side, vertex, skim) for side, vertex in vertices.items()))
+            yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
+            if all(len(self.view.held(side)) for side in vertices):
                 return True
-            yield from self.let_go()
+            yield from self.let_go(vertices)
         return False
 
-    def reach(self, side: int, vertex: int) -> Motion:
+    def reach(self, side: int, vertex: int, skim: bool) -> Motion:
         """Go above a vertex, then straight down to it, aiming at where it is seen then."""
         hand = self.hand(side)
         yield from travel(hand, side, self.view.vertices()[vertex])
@@ -48,13 +51,12 @@ class Gripping:
         if self.operator.fumbles():
             angle = self.operator.rng.uniform(0, 2 * np.pi)
             point = point + FUMBLE_M * np.array([np.cos(angle), np.sin(angle), 0.0])
-        goal, rotation = grip_at(side, point)
+        goal, rotation = grip_at(side, point, skim)
         yield from hand.move_now(goal, nearer_half_turn(rotation, hand.rotation), speed=0.7, wander=0.2)
         yield from wait(LAG_S)
 
-    def let_go(self) -> Motion:
-        """Open both hands and lift them off."""
-        yield from side_by_side(*(self.hand(side).set_jaw(NARROW, settle_s=0.04) for side in BOTH))
-        yield from side_by_side(
-            *(self.hand(side).move_now(self.hand(side).position + ABOVE_M * UP, wander=0.2) for side in BOTH)
-        )
+    def let_go(self, sides: Iterable[int] = BOTH) -> Motion:
+        """Open the hands and lift them off."""
+        hands = [self.hand(side) for side in sides]
+        yield from side_by_side(*(hand.set_jaw(NARROW, settle_s=0.04) for hand in hands))
+        yield from side_by_side(*(hand.move_now(hand.position + ABOVE_M * UP, wander=0.2) for hand in hands))

@@ -15,6 +15,8 @@ UPRIGHT_REACH_M = 0.50
 TOOL_M = 0.18
 MOST_LEAN = 0.87
 """Sine of the largest lean, 60 degrees: 0.66 m of reach."""
+NEAREST_M = 0.12
+"""Nearer to its base a hand cannot point down."""
 TIP_CLEARANCE_M = 0.0005
 """The lowest corner of the pads passes this far above the table."""
 ABOVE_M = 0.055
@@ -23,6 +25,8 @@ NARROW = 0.35
 """Jaw opening with which hands go down to cloth: 31 mm."""
 WAY_M = (np.array([0.13, 0.23, 0.22]), np.array([0.13, -0.23, 0.22]))
 """Each hand passes here on its way across the table, so that the arms do not meet."""
+SKIM_M = -0.0015
+"""Height of the taken layer above the tips when only that layer is wanted: the next one down is not reached."""
 LOWEST_M = 0.0015
 """Cloth pressed flat by other things is still gripped at this height."""
 
@@ -42,16 +46,17 @@ def posture(side: int, point: np.ndarray) -> np.ndarray:
     return facing(approach, np.cross(UP, outwards))
 
 
-def grip_at(side: int, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def grip_at(side: int, point: np.ndarray, skim: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return grasp point (3,) and rotation (3, 3) with cloth at `point` between the pads, tips just above the table.
 
-    A leaning hand touches down with the outer corner of its pads, so the cloth is taken near that corner.
+    A leaning hand touches down with the outer corner of its pads, so the cloth is taken near that corner. With
+    `skim` the tips only just reach the cloth at `point`, and leave what lies below it.
     """
     sine, _ = lean_of(side, point)
     cosine = np.sqrt(1 - sine**2)
     rotation = posture(side, point)
-    height = max(point[2] - TIP_CLEARANCE_M, LOWEST_M)
-    corner = -p.PAD_HALF_WIDTH_M + min(p.PAD_HALF_WIDTH_M, 0.8 * height / max(sine, 1e-6))
+    height = SKIM_M if skim else max(point[2] - TIP_CLEARANCE_M, LOWEST_M)
+    corner = -p.PAD_HALF_WIDTH_M + min(p.PAD_HALF_WIDTH_M, 0.8 * max(height, 0.0) / max(sine, 1e-6))
     along = p.PAD_FORWARD_M - (height - (p.PAD_HALF_WIDTH_M + corner) * sine) / cosine
     along = max(along, 0.0)
     return point - along * rotation[:, 0] - corner * rotation[:, 2], rotation
@@ -93,3 +98,9 @@ def side_by_side(*motions: Motion) -> Motion:
         active = [motion for motion in active if next(motion, StopIteration) is not StopIteration]
         if active:
             yield
+
+
+def reachable(side: int, point: np.ndarray) -> bool:
+    """Whether a hand can grip cloth lying at `point`."""
+    distance = float(np.linalg.norm(point[:2] - ARM_BASES_M[SIDES[side]][:2]))
+    return NEAREST_M < distance < UPRIGHT_REACH_M + MOST_LEAN * TOOL_M

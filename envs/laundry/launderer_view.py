@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from recap_bench.envs.laundry.task import LaundryTask
 
 
+FLAT_M = 0.025
+"""A vertex this near to its place can be gripped and folded as planned."""
+
+
 class Frame:
     """A planar rigid motion from garment coordinates (v, u) to the table."""
 
@@ -73,6 +77,22 @@ class View:
         vertices, garment = self.vertices(), self.garment
         fits = [fit(vertices[None], garment.folded(k)[0]).distance[0] for k in range(len(garment.folds) + 1)]
         return [(float(each.mean()), float(np.percentile(each, 95))) for each in fits]
+
+    def flat(self) -> bool:
+        """Flat enough to be folded: all but a corner or two in their places."""
+        away = fit(self.vertices()[None], self.garment.flat).distance[0]
+        return bool(np.percentile(away, 97) < FLAT_M)
+
+    def stand_in(self, vertex: int, folds: int) -> int:
+        """Return `vertex`, or the next one on the outline if it lies wrong in a garment folded `folds` times."""
+        garment = self.garment
+        ideal, _ = garment.folded(folds)
+        away = fit(self.vertices()[None], ideal).distance[0]
+        able = np.append(garment.outline[away[garment.outline] < FLAT_M], vertex if away[vertex] < FLAT_M else [])
+        able = able.astype(int)
+        if not len(able):
+            return vertex
+        return int(able[np.linalg.norm(garment.flat[able] - garment.flat[vertex], axis=1).argmin()])
 
     def frame_for(self, fold: int) -> Frame:
         """Return the frame of the part that fold number `fold` leaves where it is."""

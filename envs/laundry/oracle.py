@@ -13,13 +13,14 @@ from recap_bench.envs.laundry.folding import Folding
 from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, posture, side_by_side
 from recap_bench.envs.laundry.launderer_view import View
+from recap_bench.envs.laundry.spreading import Spreading
 from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle, nearer_half_turn, wait
 
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.task import LaundryTask
 
-LIES_AS_PLANNED_M = 0.030
-"""Mean distance from a state of the plan up to which it counts as reached."""
+AS_PLANNED_M, OUTLIER_M = 0.020, 0.050
+"""Mean and 95th percentile of the distances from a state of the plan up to which it counts as reached."""
 
 
 class Launderer(Script):
@@ -31,6 +32,7 @@ class Launderer(Script):
     def run(self) -> Motion:
         gripping = Gripping(self)
         folding, carrying = Folding(self, gripping), Carrying(self, gripping)
+        spreading = Spreading(self, gripping)
         while True:
             count = self.folds_made()
             if self.view.done():
@@ -38,15 +40,17 @@ class Launderer(Script):
             elif count is not None and count < len(self.view.garment.folds):
                 yield from folding.fold(count)
             else:
-                yield from self.rest()
+                yield from spreading.spread()
             yield from self.operator.hesitate()
             yield
 
     def folds_made(self) -> int | None:
         """Return how many folds of the plan the garment shows, None if it fits no state of the plan."""
-        means = [mean for mean, _ in self.view.errors()]
-        best = int(np.argmin(means))
-        return best if means[best] < LIES_AS_PLANNED_M else None
+        errors = self.view.errors()
+        best = int(np.argmin([mean for mean, _ in errors]))
+        mean, outlier = errors[best]
+        fits = mean < AS_PLANNED_M and outlier < OUTLIER_M and (best > 0 or self.view.flat())
+        return best if fits else None
 
     def rest(self) -> Motion:
         """Bring both hands home and keep them there."""

@@ -38,7 +38,7 @@ LAYER_CONDIM = 1
 GRIP_SOLREF, GRIP_SOLIMP = (0.02, 1.0), (0.99, 0.99, 0.001, 0.5, 2.0)
 
 # --- What the cameras could see of the key points ---
-COVER_RADIUS_M, COVER_HEIGHT_M = 0.020, 0.004
+COVER_RADIUS_M, COVER_HEIGHT_M = 0.020, 0.0025
 """A point is hidden when a vertex lies this near sideways and this far above: any layer has one (spacing 35 mm)."""
 
 # --- The verdict; the ideal folds of all types are 130 to 250 mm long ---

@@ -118,6 +118,13 @@ class Garment:
         return fold.side * (position[:, 0 if fold.axis == "v" else 1] - self.line_of(fold)) > 1e-6
 
     @cached_property
+    def outline(self) -> np.ndarray:
+        """Indices of the vertices on the outline, (B,)."""
+        edges = np.sort(self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+        unique, count = np.unique(edges, axis=0, return_counts=True)
+        return np.unique(unique[count == 1])
+
+    @cached_property
     def areas(self) -> np.ndarray:
         """Area of every triangle, (E,) [m^2]."""
         a, b, c = (self.flat[self.triangles[:, k]] for k in range(3))

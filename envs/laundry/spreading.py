@@ -1,0 +1,181 @@
+"""Spreading a garment that is laid over itself: what lies wrong is carried, edge by edge, to where it belongs.
+
+The largest part that lies as the flat garment would gives the frame. Of the outline's vertices that can be reached
+from above, the one farthest from its place is taken, and perhaps a second one with the other hand, and both are
+laid on half circles to their places.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recap_bench.envs.laundry import parameters as p
+from recap_bench.envs.laundry.gripping import Gripping
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, reachable, side_by_side, swing
+from recap_bench.envs.laundry.launderer_view import Frame
+from recap_bench.envs.laundry.measuring import fit
+from recap_bench.envs.scripting import Motion, wait
+
+if TYPE_CHECKING:
+    from recap_bench.envs.laundry.oracle import Launderer
+
+HYPOTHESES = 150
+"""Pairs of vertices tried as the frame."""
+INLIER_M = 0.015
+"""A vertex this near to its place lies right."""
+MISPLACED_M = 0.030
+"""A vertex this far from its place is worth moving."""
+APART_M = 0.14
+"""Two hands work at least this far from each other."""
+OVERSHOOT = 1.0
+LAND_M = 0.016
+ARC_HEIGHT = 0.8
+SPEED_M_S = 0.30
+"""Mean speed along the arc's chord."""
+SHORTEST_S = 0.8
+FREE_M = 0.03
+"""A crease is lifted this much above the length of its flap."""
+TURN_OUT_S = 1.8
+
+
+class Spreading:
+    """The phase in which the garment is made flat."""
+
+    def __init__(self, script: "Launderer", gripping: Gripping) -> None:
+        self.script, self.view, self.gripping = script, script.view, gripping
+        self.failed: set[int] = set()
+        """Vertices that could not be taken alone since something was moved last."""
+
+    def spread(self) -> Motion:
+        """Lay one or two edges where they belong."""
+        self.script.phase = "spread"
+        frame = self.frame()
+        chosen = self.choose(frame)
+        if not chosen:
+            self.failed.clear()
+            yield from self.turn_out(frame)
+            return
+        if not (yield from self.take(chosen, frame)):
+            self.failed.update(chosen.values())
+            return
+        self.failed.clear()
+        points, motions = self.view.vertices(), []
+        for side, vertex in chosen.items():
+            place = frame.point(self.view.garment.flat[vertex], LAND_M)
+            seconds = max(SHORTEST_S, float(np.linalg.norm(place - points[vertex])) / SPEED_M_S)
+            path = arc(points[vertex], place)
+            motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
+        yield from side_by_side(*motions)
+        yield from self.gripping.let_go(chosen)
+
+    def turn_out(self, frame: Frame) -> Motion:
+        """Free a flap that lies under the garment: lift its crease, and lay it down again from the outside inwards.
+
+        The hanging flap touches the table first, stays there, and comes to lie outside.
+        """
+        away, points, garment = self.away(frame), self.view.vertices(), self.view.garment
+        worst = garment.outline[away[garment.outline].argmax()]
+        out = (frame.point(garment.flat[worst], 0.0) - points[worst]) * [1.0, 1.0, 0.0]
+        right = np.flatnonzero(away < INLIER_M)
+        if away[worst] < MISPLACED_M or not len(right):
+            yield from wait(0.1)
+            return
+        crease = right[np.linalg.norm((points[right] - points[worst] - 0.5 * out)[:, :2], axis=1).argmin()]
+        side = LEFT if points[crease, 1] > 0 else RIGHT
+        if not reachable(side, points[crease]) or not (yield from self.gripping.take({side: int(crease)}, skim=True)):
+            yield from wait(0.1)
+            return
+        grip = self.view.vertices()[crease]
+        flap = 0.5 * float(np.linalg.norm(out))
+        height = (flap + FREE_M) * UP
+        corners = np.array([grip, grip + height, grip + height + 0.6 * out, grip + (LAND_M - grip[2]) * UP])
+        yield from swing(self.script.hands[side], side, along(corners), grip, TURN_OUT_S)
+        yield from self.gripping.let_go([side])
+
+    def take(self, chosen: dict[int, int], frame: Frame) -> Motion:
+        """Grip what is to be moved; return whether nothing else is held."""
+        if not (yield from self.gripping.take(chosen, skim=True)):
+            return False
+        away = self.away(frame)
+        for side, vertex in chosen.items():
+            held = self.view.held(side)
+            if vertex not in held or away[held].min() < INLIER_M:
+                yield from self.gripping.let_go(chosen)
+                return False
+        return True
+
+    def away(self, frame: Frame) -> np.ndarray:
+        """Return how far every vertex is from its place, (V,) [m]."""
+        places = np.array([frame.point(place, 0.0) for place in self.view.garment.flat])
+        return np.linalg.norm((self.view.vertices() - places)[:, :2], axis=1)
+
+    def frame(self) -> Frame:
+        """Return the frame in which most vertices lie where they belong."""
+        points, flat = self.view.vertices(), self.view.garment.flat
+        measured, wanted = points[:, 0] + 1j * points[:, 1], flat[:, 0] + 1j * flat[:, 1]
+        rng = self.script.operator.rng
+        first, second = rng.integers(len(flat), size=(2, HYPOTHESES))
+        apart = np.abs(wanted[first] - wanted[second])
+        first, second = first[apart > 0.06], second[apart > 0.06]
+        turn = (measured[second] - measured[first]) / (wanted[second] - wanted[first])
+        turn, first = turn[np.abs(np.abs(turn) - 1) < 0.1], first[np.abs(np.abs(turn) - 1) < 0.1]
+        turn = turn / np.abs(turn)
+        shift = measured[first] - turn * wanted[first]
+        right = np.abs(measured - (shift[:, None] + turn[:, None] * wanted)) < INLIER_M
+        best = right[right.sum(1).argmax()] if len(right) else np.ones(len(flat), bool)
+        return Frame(fit(points[best][None], flat[best]))
+
+    def choose(self, frame: Frame) -> dict[int, int]:
+        """Return the vertex to take for each hand that has something to do."""
+        points, garment = self.view.vertices(), self.view.garment
+        places = np.array([frame.point(place, LAND_M) for place in garment.flat])
+        away = self.away(frame)
+        able = [v for v in garment.outline if away[v] > MISPLACED_M and _uncovered(points, v) and v not in self.failed]
+        able.sort(key=lambda v: -away[v])
+        for first in able:
+            sides = [
+                side for side in (LEFT, RIGHT) if reachable(side, points[first]) and reachable(side, places[first])
+            ]
+            if not sides:
+                continue
+            side = min(sides, key=lambda s: -places[first][1] * (1, -1)[s])
+            other = 1 - side
+            for second in able:
+                far = min(
+                    np.linalg.norm(points[first] - points[second]), np.linalg.norm(places[first] - places[second])
+                )
+                ordered = (points[first][1] - points[second][1]) * (1, -1)[side] > 0 and (
+                    places[first][1] - places[second][1]
+                ) * (1, -1)[side] > 0
+                if far > APART_M and ordered and reachable(other, points[second]) and reachable(other, places[second]):
+                    return {side: first, other: second}
+            return {side: first}
+        return {}
+
+
+def arc(grip: np.ndarray, place: np.ndarray) -> Callable[[float], np.ndarray]:
+    """Return the path of a gripped point on half a circle to a little beyond its place."""
+    across = (place - grip) * [1.0, 1.0, 0.0]
+    radius = 0.5 * float(np.linalg.norm(across))
+
+    def path(share: float) -> np.ndarray:
+        angle = np.pi * share
+        rise = ARC_HEIGHT * radius * np.sin(angle) + (place[2] - grip[2]) * share
+        return grip + 0.5 * OVERSHOOT * (1 - np.cos(angle)) * across + rise * UP
+
+    return path
+
+
+def along(corners: np.ndarray) -> Callable[[float], np.ndarray]:
+    """Return the path straight from corner to corner, (C, 3), at an even pace."""
+    length = np.linalg.norm(np.diff(corners, axis=0), axis=1)
+    reached = np.append(0.0, np.cumsum(length)) / length.sum()
+    return lambda share: np.array([np.interp(share, reached, corners[:, axis]) for axis in range(3)])
+
+
+def _uncovered(points: np.ndarray, vertex: int) -> bool:
+    """Whether no other vertex lies above one."""
+    offset = points - points[vertex]
+    above = (np.hypot(offset[:, 0], offset[:, 1]) < p.COVER_RADIUS_M) & (offset[:, 2] > p.COVER_HEIGHT_M)
+    return not above.any()
