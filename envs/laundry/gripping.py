@@ -30,14 +30,14 @@ class Gripping:
         return self.script.hands[side]
 
     def take(self, vertices: Mapping[int, int], skim: bool = False) -> Motion:
-        """Grip a vertex with each hand named, side -> vertex; return whether each holds something.
+        """Grip a vertex with each hand named, side -> vertex; return whether each holds its own.
 
         With `skim`, the layer of that vertex alone, not those below it.
         """
         for _ in range(ATTEMPTS):
             yield from side_by_side(*(self.reach(side, vertex, skim) for side, vertex in vertices.items()))
             yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
-            if all(len(self.view.held(side)) for side in vertices):
+            if all(vertex in self.view.held(side) for side, vertex in vertices.items()):
                 return True
             yield from self.let_go(vertices)
         return False

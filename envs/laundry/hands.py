@@ -23,7 +23,7 @@ ABOVE_M = 0.055
 """Height above the cloth from which a hand goes straight down to it."""
 NARROW = 0.35
 """Jaw opening with which hands go down to cloth: 31 mm."""
-WAY_M = (np.array([0.13, 0.23, 0.22]), np.array([0.13, -0.23, 0.22]))
+WAY_M = (np.array([0.22, 0.24, 0.20]), np.array([0.22, -0.24, 0.20]))
 """Each hand passes here on its way across the table, so that the arms do not meet."""
 SKIM_M = -0.0015
 """Height of the taken layer above the tips when only that layer is wanted: the next one down is not reached."""

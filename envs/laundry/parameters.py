@@ -48,7 +48,7 @@ PACKAGE_HEIGHT_M, PACKAGE_SPREAD = 0.050, 1.45
 """Folded packages are 15 to 25 mm high and as large as their ideal; heaps are 60 mm and more."""
 SIDE_UP, COLLAR_UP = 0.80, 0.70
 """Mean upward component of the normals: 37 and 45 degrees of tilt."""
-HOME_RADIUS_M, FINISHED_S, REST_SPEED_M_S = 0.10, 0.4, 0.05
+HOME_RADIUS_M, FINISHED_S, REST_SPEED_M_S = 0.05, 0.5, 0.05
 """The work is declared done by both empty hands near home for this long, the garment at rest."""
 MAT_HALF_M, MAT_CENTRE_M = np.array([0.13, 0.09, 0.0005]), np.array([0.22, -0.33, 0.0005])
 """The stack's place: the far right corner of what both hands reach together."""

@@ -31,6 +31,8 @@ APART_M = 0.14
 OVERSHOOT = 1.0
 LAND_M = 0.016
 ARC_HEIGHT = 0.8
+LOW_ARC_HEIGHT, SMALL_RADIUS_M = 0.15, 0.05
+"""Small corners are pulled out along the table: they may lie under the rest."""
 SPEED_M_S = 0.30
 """Mean speed along the arc's chord."""
 SHORTEST_S = 0.8
@@ -98,9 +100,8 @@ class Spreading:
         if not (yield from self.gripping.take(chosen, skim=True)):
             return False
         away = self.away(frame)
-        for side, vertex in chosen.items():
-            held = self.view.held(side)
-            if vertex not in held or away[held].min() < INLIER_M:
+        for side in chosen:
+            if away[self.view.held(side)].min() < INLIER_M:
                 yield from self.gripping.let_go(chosen)
                 return False
         return True
@@ -158,10 +159,11 @@ def arc(grip: np.ndarray, place: np.ndarray) -> Callable[[float], np.ndarray]:
     """Return the path of a gripped point on half a circle to a little beyond its place."""
     across = (place - grip) * [1.0, 1.0, 0.0]
     radius = 0.5 * float(np.linalg.norm(across))
+    height = ARC_HEIGHT if radius > SMALL_RADIUS_M else LOW_ARC_HEIGHT
 
     def path(share: float) -> np.ndarray:
         angle = np.pi * share
-        rise = ARC_HEIGHT * radius * np.sin(angle) + (place[2] - grip[2]) * share
+        rise = height * radius * np.sin(angle) + (place[2] - grip[2]) * share
         return grip + 0.5 * OVERSHOOT * (1 - np.cos(angle)) * across + rise * UP
 
     return path

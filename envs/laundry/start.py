@@ -101,7 +101,7 @@ class StartStates:
         middle = np.array(layout.middle) + share * rng.uniform(-1, 1, 2) * spread.position_m
         cosine, sine = np.cos(yaw), np.sin(yaw)
         turn = np.array([[cosine, -sine], [sine, cosine]])
-        centre = vertices[:, :2].mean(0) if start != "flat" else np.zeros(2)
+        centre = vertices[:, :2].mean(0) if start == "crumpled" else np.zeros(2)
         vertices[:, :2] = (vertices[:, :2] - centre) @ turn.T + middle
         return vertices
 
