@@ -13,6 +13,7 @@ from recap_bench.envs.rig import solve_hands
 TSHIRT = WARDROBE["tshirt"]
 CUFF = TSHIRT.vertex(TSHIRT.key_points["cuff_left"])
 LEFT, RIGHT = 0, 1
+UP = np.array([0.0, 0.0, 1.0])
 
 
 class Table:
@@ -49,7 +50,7 @@ class Table:
     def pinch(self, point, offset=(0.0, 0.0, 0.0)):
         position, rotation = grip_at(LEFT, point)
         position = position + offset
-        self.go(position + [0, 0, 0.06], rotation, 0.35)
+        self.go(position + 0.06 * UP, rotation, 0.35)
         self.go(position, rotation, 0.35, steps=20)
         self.go(position, rotation, 0.0, steps=20)
         return position, rotation
@@ -63,9 +64,9 @@ def table():
 def test_closing_on_a_vertex_holds_it_and_opening_lets_go(table):
     position, rotation = table.pinch(table.vertices()[CUFF])
     assert CUFF in table.held()
-    table.go(position + [0, 0, 0.12], rotation, 0.0)
+    table.go(position + 0.12 * UP, rotation, 0.0)
     assert table.vertices()[CUFF, 2] > 0.10
-    table.go(position + [0, 0, 0.12], rotation, 0.35, steps=20)
+    table.go(position + 0.12 * UP, rotation, 0.35, steps=20)
     assert table.held() == []
 
 
@@ -76,7 +77,7 @@ def test_closing_beside_or_above_the_cloth_holds_nothing(table):
 
 
 def test_a_pull_that_is_too_strong_slips(table):
-    position, rotation = table.pinch(table.vertices()[CUFF])
+    table.pinch(table.vertices()[CUFF])
     grip = table.bench.pinch
     data = grip._data[0, grip._grips[LEFT, 0]]
     data[0] += 1.5 * p.PULL_OFF_M  # as if the cloth were held back by this much
@@ -96,7 +97,7 @@ def test_idle_cloth_lies_still_and_flat(table):
 
 def laid(table, ideal, layers):
     """Put the cloth down by hand as `ideal` (V, 2), `layers` above the table, and return how it measures."""
-    vertices = np.column_stack([ideal + [0.22, 0.0], 0.002 + 0.004 * layers])
+    vertices = np.column_stack([ideal + np.array([0.22, 0.0]), 0.002 + 0.004 * layers])
     bench = table.bench
     bench.start._qpos[0, bench.start._cloth] = (vertices - bench.start._rest).ravel()
     table.env.simulation.forward(table.ids)
