@@ -32,9 +32,9 @@ class Gripping:
     def take(self, vertices: Mapping[int, int], skim: bool = False) -> Motion:
         """Grip a vertex with each hand named, side -> vertex; return whether each holds its own.
 
-        With `skim`, the layer of that vertex alone, not those below it.
+        With `skim`, the layer of that vertex alone, not those below it, and in one attempt.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(1 if skim else ATTEMPTS):
             yield from side_by_side(*(self.reach(side, vertex, skim) for side, vertex in vertices.items()))
             yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
             if all(vertex in self.view.held(side) for side, vertex in vertices.items()):

@@ -27,6 +27,11 @@ class Frame:
         world = self.shift + self.turn * complex(place[0], place[1])
         return np.array([world.real, world.imag, height_m])
 
+    @property
+    def origin(self) -> np.ndarray:
+        """Where the middle of the flat outline lies, (2,) [m]."""
+        return np.array([self.shift.real, self.shift.imag])
+
     def direction(self, axis: str) -> np.ndarray:
         """Return the world direction (3,) of the garment's axis 'v' or 'u'."""
         along = self.turn * (1.0 if axis == "v" else 1j)
@@ -53,6 +58,11 @@ class View:
     def stacks(self) -> bool:
         """Whether the package must be brought to the stack."""
         return self._task.stack
+
+    @property
+    def workplace(self) -> np.ndarray:
+        """Where the middle of a flat garment should lie, (2,) [m]."""
+        return np.array(self._task.layout.middle)
 
     @property
     def home(self) -> np.ndarray:

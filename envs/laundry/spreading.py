@@ -36,6 +36,8 @@ LOW_ARC_HEIGHT, SMALL_RADIUS_M = 0.15, 0.05
 SPEED_M_S = 0.30
 """Mean speed along the arc's chord."""
 SHORTEST_S = 0.8
+STRAYED_M, LONGEST_PULL_M, PULL_SPEED_M_S, SLIDE_M = 0.07, 0.15, 0.2, 0.012
+"""A garment farther than the first from its workplace is pulled back, by at most the second at a time."""
 FREE_M = 0.03
 """A crease is lifted this much above the length of its flap."""
 TURN_OUT_S = 1.8
@@ -53,6 +55,8 @@ class Spreading:
         """Lay one or two edges where they belong."""
         self.script.phase = "spread"
         frame = self.frame()
+        if np.linalg.norm(self.view.workplace - frame.origin) > STRAYED_M and (yield from self.pull_back(frame)):
+            return
         chosen = self.choose(frame)
         if not chosen:
             self.failed.clear()
@@ -70,6 +74,28 @@ class Spreading:
             motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
         yield from side_by_side(*motions)
         yield from self.gripping.let_go(chosen)
+
+    def pull_back(self, frame: Frame) -> Motion:
+        """Slide a garment that has strayed back to the middle of the table; return whether it was moved."""
+        away, points, garment = self.away(frame), self.view.vertices(), self.view.garment
+        offset = np.append(self.view.workplace - frame.origin, 0.0)
+        offset *= min(1.0, LONGEST_PULL_M / float(np.linalg.norm(offset)))
+        able = [v for v in garment.outline if away[v] < INLIER_M and _uncovered(points, v) and v not in self.failed]
+        able.sort(key=lambda v: -points[v] @ offset)
+        pair = next((pair for v in able if (pair := self.pair(v, able, points, points + offset))), {})
+        if not pair or not (yield from self.gripping.take(pair)):
+            self.failed.update(pair.values())
+            return False
+        grips = self.view.vertices()
+        motions = []
+        for side, vertex in pair.items():
+            grip = grips[vertex]
+            corners = np.array([grip, grip + SLIDE_M * UP, grip + SLIDE_M * UP + offset, grip + offset])
+            seconds = float(np.linalg.norm(offset)) / PULL_SPEED_M_S + 0.4
+            motions.append(swing(self.script.hands[side], side, along(corners), grip, seconds))
+        yield from side_by_side(*motions)
+        yield from self.gripping.let_go(pair)
+        return True
 
     def turn_out(self, frame: Frame) -> Motion:
         """Free a flap that lies under the garment: lift its crease, and lay it down again from the outside inwards.
@@ -134,25 +160,27 @@ class Spreading:
         away = self.away(frame)
         able = [v for v in garment.outline if away[v] > MISPLACED_M and _uncovered(points, v) and v not in self.failed]
         able.sort(key=lambda v: -away[v])
-        for first in able:
-            sides = [
-                side for side in (LEFT, RIGHT) if reachable(side, points[first]) and reachable(side, places[first])
-            ]
-            if not sides:
-                continue
-            side = min(sides, key=lambda s: -places[first][1] * (1, -1)[s])
-            other = 1 - side
+        return next((pair for v in able if (pair := self.pair(v, able, points, places, alone=True))), {})
+
+    def pair(self, first: int, able: list[int], points: np.ndarray, places: np.ndarray, alone: bool = False) -> dict:
+        """Return `first` and another of `able`, one for each hand that can carry them from `points` to `places`.
+
+        The hands stay on their own sides of each other. Without a partner, `first` goes alone or is left.
+        """
+        sides = [side for side in (LEFT, RIGHT) if _carries(side, points[first], places[first])]
+        sides.sort(key=lambda s: -places[first][1] * (1, -1)[s])
+        for side in sides:
+            sign, other = (1, -1)[side], 1 - side
             for second in able:
-                far = min(
-                    np.linalg.norm(points[first] - points[second]), np.linalg.norm(places[first] - places[second])
-                )
-                ordered = (points[first][1] - points[second][1]) * (1, -1)[side] > 0 and (
-                    places[first][1] - places[second][1]
-                ) * (1, -1)[side] > 0
-                if far > APART_M and ordered and reachable(other, points[second]) and reachable(other, places[second]):
-                    return {side: first, other: second}
-            return {side: first}
-        return {}
+                steps = sign * (points[first] - points[second])[1], sign * (places[first] - places[second])[1]
+                apart = min(np.linalg.norm((each[first] - each[second])[:2]) for each in (points, places))
+                if min(steps) > 0 and apart > APART_M and _carries(other, points[second], places[second]):
+                    return {side: int(first), other: int(second)}
+        return {sides[0]: int(first)} if alone and sides else {}
+
+
+def _carries(side: int, point: np.ndarray, place: np.ndarray) -> bool:
+    return reachable(side, point) and reachable(side, place)
 
 
 def arc(grip: np.ndarray, place: np.ndarray) -> Callable[[float], np.ndarray]:
