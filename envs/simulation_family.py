@@ -27,7 +27,7 @@ class SimulationFamily(Simulation):
         self.substeps = self.member(self.names[0]).substeps
 
     @property
-    def batch(self) -> Any:  # type: ignore[override]
+    def batch(self) -> Any:
         """The Batch of the only member; raise AttributeError where there are several."""
         if len(self.names) > 1:
             raise AttributeError(f"A family of {self.names} has a Batch for each; ask owner(i) for that of slot i.")

@@ -1,6 +1,6 @@
 """Taking hold of the garment with both hands, and letting go: closed-loop on where its vertices are seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ FUMBLE_M = 0.018
 LAG_S = 0.06
 """The arms lag their commands."""
 BOTH = (LEFT, RIGHT)
+Attempt = Generator[None, None, bool]
+"""A motion that returns whether it did what it was to do."""
 
 
 class Gripping:
@@ -29,7 +31,7 @@ class Gripping:
         """The command of one hand."""
         return self.script.hands[side]
 
-    def take(self, vertices: Mapping[int, int], skim: bool = False) -> Motion:
+    def take(self, vertices: Mapping[int, int], skim: bool = False) -> Attempt:
         """Grip a vertex with each hand named, side -> vertex; return whether each holds its own.
 
         With `skim`, the layer of that vertex alone, not those below it, and in one attempt.

@@ -39,6 +39,8 @@ class Launderer(Script):
                 yield from carrying.carry() if self.view.stacks and not self.view.stacked() else self.rest()
             elif count is not None and count < len(self.view.garment.folds):
                 yield from folding.fold(count)
+            elif count is not None:
+                yield from folding.fold(count - 1, undo=True)
             else:
                 yield from spreading.spread()
             yield from self.operator.hesitate()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry import parameters as p
-from recap_bench.envs.laundry.gripping import Gripping
+from recap_bench.envs.laundry.gripping import Attempt, Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, reachable, side_by_side, swing
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.measuring import fit
@@ -75,7 +75,7 @@ class Spreading:
         yield from side_by_side(*motions)
         yield from self.gripping.let_go(chosen)
 
-    def pull_back(self, frame: Frame) -> Motion:
+    def pull_back(self, frame: Frame) -> Attempt:
         """Slide a garment that has strayed back to the middle of the table; return whether it was moved."""
         away, points, garment = self.away(frame), self.view.vertices(), self.view.garment
         offset = np.append(self.view.workplace - frame.origin, 0.0)
@@ -121,7 +121,7 @@ class Spreading:
         yield from swing(self.script.hands[side], side, along(corners), grip, TURN_OUT_S)
         yield from self.gripping.let_go([side])
 
-    def take(self, chosen: dict[int, int], frame: Frame) -> Motion:
+    def take(self, chosen: dict[int, int], frame: Frame) -> Attempt:
         """Grip what is to be moved; return whether nothing else is held."""
         if not (yield from self.gripping.take(chosen, skim=True)):
             return False
