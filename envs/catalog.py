@@ -13,6 +13,8 @@ NAMESPACE = "recap_bench/"
 TASKS: dict[str, str] = {
     "Espresso-v0": "recap_bench.envs.espresso.task:EspressoTask",
     "BoxAssembly-v0": "recap_bench.envs.box.task:BoxAssemblyTask",
+    "LaundryTshirtsShorts-v0": "recap_bench.envs.laundry.tshirts_shorts:TshirtsShortsTask",
+    "LaundryStrictTshirt-v0": "recap_bench.envs.laundry.strict_tshirt:StrictTshirtTask",
 }
 """Task name -> where its class is."""
 

@@ -25,6 +25,14 @@ def step_guarded(simulation: Simulation, ids: np.ndarray) -> tuple[np.ndarray, s
     Broken: MuJoCo raised an error or a warning, a number of the state is not finite, or a
     velocity is beyond SPEED_LIMIT. The other simulations are unaffected.
     """
+    broken, reasons = np.zeros(len(ids), bool), ""
+    for member, rows in simulation.parts(ids):
+        broken[rows], reason = _step_guarded(member, ids[rows])
+        reasons = reasons or reason
+    return broken, reasons
+
+
+def _step_guarded(simulation: Simulation, ids: np.ndarray) -> tuple[np.ndarray, str]:
     try:
         simulation.step(ids)
         if _all_sound(simulation):

@@ -74,7 +74,7 @@ class DmEnvAdapter(dm_env.Environment):
         if self._physics is None:
             from dm_control.mujoco import wrapper  # picks its OpenGL at import, so only on demand
 
-            model = wrapper.MjModel(self._env.vector.simulation.batch.get_model(0))
+            model = wrapper.MjModel(self._env.vector.simulation.owner(0).batch.get_model(0))
             self._physics = ShownPhysics(model, wrapper.MjData(model))
             self._copy_to_physics()
         return self._physics
@@ -89,8 +89,8 @@ class DmEnvAdapter(dm_env.Environment):
             return
         simulation, task = self._env.vector.simulation, self._env.vector.task
         task.refresh_visuals(np.array([0]))
-        simulation.batch.get_model(0, self._physics.model.ptr)
-        simulation.batch.get_data(0, self._physics.data.ptr)
+        simulation.owner(0).batch.get_model(0, self._physics.model.ptr)
+        simulation.owner(0).batch.get_data(0, self._physics.data.ptr)
         mujoco.mj_forward(self._physics.model.ptr, self._physics.data.ptr)
 
 

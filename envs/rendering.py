@@ -33,16 +33,17 @@ class CameraRenderer:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._context: _Context | None = None
+        self._contexts: dict[int, _Context] = {}
+        """One for each model of a SimulationFamily that was rendered."""
 
     def render(self, ids: np.ndarray, cameras: Sequence[str], size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Return images of the simulations `ids`: camera -> (k, h, w, 3) uint8; `size` is (h, w)."""
         height, width = size
-        context = self._make_current(height, width)
         self._task.refresh_visuals(ids)
-        batch = self._task.simulation.batch
         images = {camera: np.empty((len(ids), height, width, 3), np.uint8) for camera in cameras}
         for row, i in enumerate(ids):
+            context = self._make_current(int(i), height, width)
+            batch = self._task.simulation.owner(int(i)).batch
             batch.get_model(int(i), context.model)
             batch.get_data(int(i), context.data)
             _place_geometry(context.model, context.data)
@@ -52,17 +53,21 @@ class CameraRenderer:
 
     def close(self) -> None:
         """Free the OpenGL context, if there is one; the next image makes a new one."""
-        if self._context is not None:
-            self._context.close()
-            self._context = None
+        for context in self._contexts.values():
+            context.close()
+        self._contexts = {}
 
-    def _make_current(self, height: int, width: int) -> "_Context":
-        if self._context is not None and not self._context.fits(height, width):
-            self.close()
-        if self._context is None:
-            self._context = _Context(self._task.simulation.batch.get_model(0), height, width)
-        self._context.make_current()
-        return self._context
+    def _make_current(self, i: int, height: int, width: int) -> "_Context":
+        simulation = self._task.simulation
+        index = simulation.member_index(i)
+        context = self._contexts.get(index)
+        if context is not None and not context.fits(height, width):
+            self._contexts.pop(index).close()
+            context = None
+        if context is None:
+            context = self._contexts[index] = _Context(simulation.owner(i).batch.get_model(i), height, width)
+        context.make_current()
+        return context
 
 
 class _Context:

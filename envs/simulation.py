@@ -1,6 +1,6 @@
 """n MuJoCo simulations of one model, stepped together on a thread pool."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import mujoco
@@ -27,6 +27,23 @@ class Simulation:
     def body_ids(self, names: Sequence[str]) -> np.ndarray:
         """Return the ids of the named bodies, (len(names),)."""
         return np.array([self.model.body(name).id for name in names])
+
+    def owner(self, i: int) -> "Simulation":
+        """Return the plain simulation that runs slot `i`: this one (see SimulationFamily)."""
+        return self
+
+    def parts(self, ids: np.ndarray) -> Iterator[tuple["Simulation", np.ndarray]]:
+        """Yield each plain simulation concerned, and where in `ids` its slots are: this one, all of them."""
+        yield self, np.arange(len(ids))
+
+    def member_index(self, i: int) -> int:
+        """Return the index of the model that slot `i` runs on: there is one."""
+        return 0
+
+    def assign(self, i: int, index: int) -> None:
+        """Let slot `i` run on another model; raise ValueError, since there is one."""
+        if index:
+            raise ValueError(f"This simulation has one model, got the index {index} for slot {i}; it must be 0.")
 
     def step(self, ids: np.ndarray | None = None) -> None:
         """Advance by one control step (1/50 s).

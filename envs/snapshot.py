@@ -31,6 +31,8 @@ class Snapshot:
     """Control steps since the start of the episode."""
     seed: int
     """Seed of the episode's start state."""
+    member: int = 0
+    """Which model of a SimulationFamily the slot runs on."""
 
     def digest(self) -> str:
         """Return a hex hash of all that decides how the episode goes on."""
@@ -69,6 +71,7 @@ class Snapshot:
             stages=arrays["stages"],
             step=int(arrays["step"]),
             seed=int(arrays["seed"]),
+            member=int(arrays.get("member", 0)),
         )
 
     def _decisive(self) -> Iterator[tuple[str, np.ndarray]]:
@@ -80,25 +83,29 @@ class Snapshot:
 
 def take(simulation: Simulation, task: Task, i: int, step: int, seed: int) -> Snapshot:
     """Return the snapshot of simulation `i`."""
+    owner = simulation.owner(i)
     return Snapshot(
-        state=simulation.batch.state[i].copy(),
-        model_fields=simulation.model_fields(i),
-        derived=simulation.derived_fields(i),
+        state=owner.batch.state[i].copy(),
+        model_fields=owner.model_fields(i),
+        derived=owner.derived_fields(i),
         process={name: rows[i].copy() for name, rows in task.process.items()},
         success=bool(task.success[i]),
         failure=int(task.failure[i]),
         stages=task.stages[i].copy(),
         step=step,
         seed=seed,
+        member=simulation.member_index(i),
     )
 
 
 def put(snapshot: Snapshot, simulation: Simulation, task: Task, i: int) -> None:
     """Make simulation `i` continue from `snapshot`."""
-    simulation.batch.state[i] = snapshot.state
-    simulation.batch.warning[i] = 0
-    simulation.set_model_fields(i, snapshot.model_fields)
-    simulation.set_derived_fields(i, snapshot.derived)
+    simulation.assign(i, snapshot.member)
+    owner = simulation.owner(i)
+    owner.batch.state[i] = snapshot.state
+    owner.batch.warning[i] = 0
+    owner.set_model_fields(i, snapshot.model_fields)
+    owner.set_derived_fields(i, snapshot.derived)
     for name, row in snapshot.process.items():
         task.process[name][i] = row
     task.success[i] = snapshot.success

@@ -114,6 +114,11 @@ class Task(abc.ABC):
     def build_model(cls) -> mujoco.MjModel:
         """Compile the scene."""
 
+    @classmethod
+    def make_simulation(cls, n: int, threads: int) -> Simulation:
+        """Return the simulations that a task of n slots runs on."""
+        return Simulation(cls.build_model(), n, threads)
+
     @abc.abstractmethod
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         """Write a start state drawn from `rngs` into the simulations `ids`.

@@ -19,7 +19,7 @@ from recap_bench.envs.divergence import Recorder, step_guarded
 from recap_bench.envs.observation import Observer, single_observation_space
 from recap_bench.envs.rendering import CameraRenderer
 from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW, CAMERAS
-from recap_bench.envs.simulation import CONTROL_HZ, Simulation
+from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.envs.snapshot import Snapshot
 from recap_bench.envs.task import DIVERGED, TIME_OUT, Oracle, Task, TaskSpec
 from recap_bench.errors import ConfigurationError
@@ -57,7 +57,7 @@ class TaskVectorEnv(VectorEnv):
             "render_fps": CONTROL_HZ,
             "autoreset_mode": config.autoreset_mode,
         }
-        self.simulation = Simulation(task_class.build_model(), num_envs, 1 if num_envs == 1 else config.threads)
+        self.simulation = task_class.make_simulation(num_envs, 1 if num_envs == 1 else config.threads)
         self.task = task_class(self.simulation, config.randomization, task_class.start_named(config.start))
         self._renderer = CameraRenderer(self.task)
         self._observer = Observer(self.task, config, self._renderer)

@@ -91,12 +91,12 @@ def measure(config: SpeedConfig, report: Callable[[int, int], None] = lambda don
         **pixels,
     )
     env.reset(seed=0)
-    bare = _bare_batch(env)
+    bare = _BareBatches(env)
     env_rates: list[float] = []
     bare_rates: list[float] = []
     for index, block in enumerate(_blocks(config)):
         for which in (0, 1) if index % 2 else (1, 0):
-            seconds = _time_env(env, block) if which == 0 else _time_bare(env, bare, block)
+            seconds = _time_env(env, block) if which == 0 else bare.time(block)
             (env_rates, bare_rates)[which].append(block.steps / seconds)
         report(index + 1, config.blocks + 1)
     env.close()
@@ -132,7 +132,6 @@ class _Driver:
         self.env.reset(seed=0)
         self.oracle = self.env.make_oracle()
         self.running = np.zeros(config.num_envs, bool)
-        self.control = self.env.task.simulation.batch.bind("ctrl")
         self._begin(np.arange(config.num_envs))
 
     def block(self, steps: int) -> Block:
@@ -145,7 +144,8 @@ class _Driver:
             actions[ids] = self.oracle.act(ids)
             _, _, terminated, truncated, _ = self.env.step(actions)
             block.actions.append(actions.copy())
-            block.controls.append(self.control.copy())
+            owners = [self.env.simulation.owner(i) for i in range(self.env.num_envs)]
+            block.controls.append(np.stack([owner.batch.ctrl[i] for i, owner in enumerate(owners)]))
             block.running.append(ids)
             self.running &= ~(terminated | truncated)
         return block
@@ -159,10 +159,44 @@ class _Driver:
         self.running[ids] = True
 
 
-def _bare_batch(env: "TaskVectorEnv") -> Any:
-    """Return a second batch on the model of `env`, from which nothing is read."""
-    batch = env.task.simulation.batch
-    return type(batch)(env.task.simulation.model, env.num_envs, batch.nthread, persistent=batch.persistent)
+class _BareBatches:
+    """Second batches on the models of `env`, one for each that its slots run on, from which nothing is read."""
+
+    def __init__(self, env: "TaskVectorEnv") -> None:
+        self._env = env
+        self._batches: dict[int, Any] = {}
+        self.nthread = env.simulation.owner(0).batch.nthread
+
+    def time(self, block: Block) -> float:
+        """Return the seconds that the physics of `block` takes."""
+        simulation = self._env.simulation
+        for i, snapshot in enumerate(block.start):
+            simulation.assign(i, snapshot.member)
+            bare = self._batch(i)
+            bare.state[i] = snapshot.state
+            for name, value in snapshot.model_fields.items():
+                bare.expand(name)[i] = value
+        substeps = simulation.substeps
+        parts = [
+            [(self._batch(int(ids[rows[0]])), ids[rows]) for _, rows in simulation.parts(ids)] for ids in block.running
+        ]
+        start = time.perf_counter()
+        for controls, groups in zip(block.controls, parts, strict=True):
+            for bare, slots in groups:
+                bare.bind("ctrl")[slots] = controls[slots]
+                bare.step(slots, nstep=substeps)
+        return time.perf_counter() - start
+
+    def _batch(self, i: int) -> Any:
+        """Return the second batch for the model that slot `i` runs on."""
+        simulation = self._env.simulation
+        index, owner = simulation.member_index(i), simulation.owner(i)
+        if index not in self._batches:
+            batch = owner.batch
+            self._batches[index] = type(batch)(
+                owner.model, self._env.num_envs, batch.nthread, persistent=batch.persistent
+            )
+        return self._batches[index]
 
 
 def _time_env(env: "TaskVectorEnv", block: Block) -> float:
@@ -171,17 +205,4 @@ def _time_env(env: "TaskVectorEnv", block: Block) -> float:
     start = time.perf_counter()
     for actions in block.actions:
         env.step(actions)
-    return time.perf_counter() - start
-
-
-def _time_bare(env: "TaskVectorEnv", bare: Any, block: Block) -> float:
-    for i, snapshot in enumerate(block.start):
-        bare.state[i] = snapshot.state
-        for name, value in snapshot.model_fields.items():
-            bare.expand(name)[i] = value
-    control, substeps = bare.bind("ctrl"), env.task.simulation.substeps
-    start = time.perf_counter()
-    for controls, ids in zip(block.controls, block.running, strict=True):
-        control[:] = controls
-        bare.step(ids, nstep=substeps)
     return time.perf_counter() - start

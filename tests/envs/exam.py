@@ -8,7 +8,7 @@ import numpy as np
 from recap_bench.envs import load_task, make_vec
 from recap_bench.envs.operators import profile
 from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
-from recap_bench.envs.simulation import CONTROL_HZ, Simulation
+from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.envs.task import Task
 from recap_bench.envs.vector_env import TaskVectorEnv
 
@@ -165,7 +165,7 @@ def recover(subject: Subject, disturbance: Disturbance, n: int, seed: int) -> Re
     It has the time limit of a whole episode, counted from the disturbance.
     """
     task_class = load_task(subject.task)
-    simulation = Simulation(task_class.build_model(), n, 1)
+    simulation = task_class.make_simulation(n, 1)
     task = task_class(simulation, "standard", task_class.start_named(subject.start))
     ids, rngs = np.arange(n), [np.random.default_rng([seed, i]) for i in range(n)]
     task.simulation.reset(ids)

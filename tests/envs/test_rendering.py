@@ -58,7 +58,7 @@ def test_state_observations_hold_no_pixels_and_make_no_context(make_push):
     env = make_push(1)
     observation, _ = env.reset(seed=0)
     assert set(observation) == {"agent_pos", "environment_state"}
-    assert env._renderer._context is None
+    assert not env._renderer._contexts
     assert env.render() is None
 
 

@@ -1,0 +1,64 @@
+"""Taking hold of the garment with both hands, and letting go: closed-loop on where its vertices are seen."""
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recap_bench.envs.laundry.hands import ABOVE_M, LEFT, NARROW, RIGHT, UP, grip_at, side_by_side, travel
+from recap_bench.envs.scripting import Hand, Motion, nearer_half_turn, wait
+
+if TYPE_CHECKING:
+    from recap_bench.envs.laundry.oracle import Launderer
+
+ATTEMPTS = 3
+FUMBLE_M = 0.018
+"""How far off a fumbled grip is."""
+LAG_S = 0.06
+"""The arms lag their commands."""
+BOTH = (LEFT, RIGHT)
+Attempt = Generator[None, None, bool]
+"""A motion that returns whether it did what it was to do."""
+
+
+class Gripping:
+    """Grips for the phases of one launderer."""
+
+    def __init__(self, script: "Launderer") -> None:
+        self.script, self.view, self.operator = script, script.view, script.operator
+
+    def hand(self, side: int) -> Hand:
+        """The command of one hand."""
+        return self.script.hands[side]
+
+    def take(self, vertices: Mapping[int, int], skim: bool = False) -> Attempt:
+        """Grip a vertex with each hand named, side -> vertex; return whether each holds its own.
+
+        With `skim`, the layer of that vertex alone, not those below it, and in one attempt.
+        """
+        for _ in range(1 if skim else ATTEMPTS):
+            yield from side_by_side(*(self.reach(side, vertex, skim) for side, vertex in vertices.items()))
+            yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
+            if all(vertex in self.view.held(side) for side, vertex in vertices.items()):
+                return True
+            yield from self.let_go(vertices)
+        return False
+
+    def reach(self, side: int, vertex: int, skim: bool) -> Motion:
+        """Go above a vertex, then straight down to it, aiming at where it is seen then."""
+        hand = self.hand(side)
+        yield from travel(hand, side, self.view.vertices()[vertex])
+        yield from hand.set_jaw(NARROW)
+        point = self.view.vertices()[vertex] + self.operator.aim()
+        if self.operator.fumbles():
+            angle = self.operator.rng.uniform(0, 2 * np.pi)
+            point = point + FUMBLE_M * np.array([np.cos(angle), np.sin(angle), 0.0])
+        goal, rotation = grip_at(side, point, skim)
+        yield from hand.move_now(goal, nearer_half_turn(rotation, hand.rotation), speed=0.7, wander=0.2)
+        yield from wait(LAG_S)
+
+    def let_go(self, sides: Iterable[int] = BOTH) -> Motion:
+        """Open the hands and lift them off."""
+        hands = [self.hand(side) for side in sides]
+        yield from side_by_side(*(hand.set_jaw(NARROW, settle_s=0.04) for hand in hands))
+        yield from side_by_side(*(hand.move_now(hand.position + ABOVE_M * UP, wander=0.2) for hand in hands))

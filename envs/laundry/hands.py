@@ -1,0 +1,106 @@
+"""How hands reach for cloth: grip postures within the arms' reach, and motions that folding and spreading share."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from recap_bench.envs.laundry import parameters as p
+from recap_bench.envs.rig import ARM_BASES_M, SIDES
+from recap_bench.envs.scripting import Hand, Motion, facing, nearer_half_turn, rotation_matrices, rotation_vector
+
+LEFT, RIGHT = 0, 1
+UP = np.array([0.0, 0.0, 1.0])
+UPRIGHT_REACH_M = 0.50
+"""Up to this distance from the arm's base the hand points straight down; beyond, it leans outwards."""
+TOOL_M = 0.18
+MOST_LEAN = 0.87
+"""Sine of the largest lean, 60 degrees: 0.66 m of reach."""
+NEAREST_M = 0.12
+"""Nearer to its base a hand cannot point down."""
+TIP_CLEARANCE_M = 0.0005
+"""The lowest corner of the pads passes this far above the table."""
+ABOVE_M = 0.055
+"""Height above the cloth from which a hand goes straight down to it."""
+NARROW = 0.35
+"""Jaw opening with which hands go down to cloth: 31 mm."""
+WAY_M = (np.array([0.22, 0.24, 0.20]), np.array([0.22, -0.24, 0.20]))
+"""Each hand passes here on its way across the table, so that the arms do not meet."""
+SKIM_M = -0.0015
+"""Height of the taken layer above the tips when only that layer is wanted: the next one down is not reached."""
+LOWEST_M = 0.0015
+"""Cloth pressed flat by other things is still gripped at this height."""
+
+
+def lean_of(side: int, point: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the sine of the hand's lean that reaches `point`, and the horizontal direction of the lean, (3,)."""
+    offset = point[:2] - ARM_BASES_M[SIDES[side]][:2]
+    distance = float(np.linalg.norm(offset))
+    sine = float(np.clip((distance - UPRIGHT_REACH_M) / TOOL_M, 0.0, MOST_LEAN))
+    return sine, np.append(offset / max(distance, 1e-9), 0.0)
+
+
+def posture(side: int, point: np.ndarray) -> np.ndarray:
+    """Return the hand's rotation (3, 3) above or at `point`: pointing down, leaning outwards far away."""
+    sine, outwards = lean_of(side, point)
+    approach = sine * outwards - np.sqrt(1 - sine**2) * UP
+    return facing(approach, np.cross(UP, outwards))
+
+
+def grip_at(side: int, point: np.ndarray, skim: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return grasp point (3,) and rotation (3, 3) with cloth at `point` between the pads, tips just above the table.
+
+    A leaning hand touches down with the outer corner of its pads, so the cloth is taken near that corner. With
+    `skim` the tips only just reach the cloth at `point`, and leave what lies below it.
+    """
+    sine, _ = lean_of(side, point)
+    cosine = np.sqrt(1 - sine**2)
+    rotation = posture(side, point)
+    height = SKIM_M if skim else max(point[2] - TIP_CLEARANCE_M, LOWEST_M)
+    corner = -p.PAD_HALF_WIDTH_M + min(p.PAD_HALF_WIDTH_M, 0.8 * max(height, 0.0) / max(sine, 1e-6))
+    along = p.PAD_FORWARD_M - (height - (p.PAD_HALF_WIDTH_M + corner) * sine) / cosine
+    along = max(along, 0.0)
+    return point - along * rotation[:, 0] - corner * rotation[:, 2], rotation
+
+
+def travel(hand: Hand, side: int, point: np.ndarray, speed: float = 1.4) -> Motion:
+    """Go above `point` by way of the hand's own side of the table, unless it is near already."""
+    if np.linalg.norm(hand.position[:2] - point[:2]) > 0.12:
+        way = WAY_M[side]
+        if np.linalg.norm(hand.position - way) > 0.10:
+            yield from hand.move(way, nearer_half_turn(posture(side, way), hand.rotation), speed=speed)
+    goal, rotation = grip_at(side, point)
+    rotation = nearer_half_turn(rotation, hand.rotation)
+    yield from hand.move(goal + ABOVE_M * UP + hand.operator.coarse(), rotation, speed=speed)
+
+
+def swing(hand: Hand, side: int, path: Callable[[float], np.ndarray], grip: np.ndarray, seconds: float) -> Motion:
+    """Carry held cloth along `path`, which maps progress in [0, 1] to the place of the held point, (3,).
+
+    `grip` is where the point is now. The posture turns to that of the path's end; the point stays put in the hand.
+    """
+    start = hand.rotation
+    local = start.T @ (hand.position - grip)
+    turn = rotation_vector(nearer_half_turn(posture(side, path(1.0)), start) @ start.T)
+    steps = max(2, round(seconds / hand.operator.profile.speed * 50))
+    phase = np.arange(1, steps + 1) / steps
+    blend = phase**3 * (10 - 15 * phase + 6 * phase**2)
+    rotations = rotation_matrices(blend[:, None] * turn) @ start
+    for share, rotation in zip(blend, rotations, strict=True):
+        hand.rotation = rotation
+        hand.position = path(float(share)) + rotation @ local
+        yield
+
+
+def side_by_side(*motions: Motion) -> Motion:
+    """Run one motion per hand at the same time until all have ended."""
+    active = list(motions)
+    while active:
+        active = [motion for motion in active if next(motion, StopIteration) is not StopIteration]
+        if active:
+            yield
+
+
+def reachable(side: int, point: np.ndarray) -> bool:
+    """Whether a hand can grip cloth lying at `point`."""
+    distance = float(np.linalg.norm(point[:2] - ARM_BASES_M[SIDES[side]][:2]))
+    return NEAREST_M < distance < UPRIGHT_REACH_M + MOST_LEAN * TOOL_M

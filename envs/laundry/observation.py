@@ -1,0 +1,57 @@
+"""The state observation of the laundry tasks: what calibrated perception would report of garment and hands.
+
+Each key point has its position and whether it is visible; under other cloth the position is where it was last seen.
+"""
+
+import numpy as np
+
+from recap_bench.envs.laundry import parameters as p
+from recap_bench.envs.laundry.measuring import Measured
+from recap_bench.envs.laundry.patterns import KEY_POINTS
+from recap_bench.envs.rig import HAND_STATE_NAMES, SIDES, vector_names
+
+NEAR_M = 0.02
+"""Scale of the near-field offsets, which saturate at about twice this: a wrist camera's close view."""
+
+
+def state_names(garments: tuple[str, ...], stack: bool) -> tuple[str, ...]:
+    """Return the names of the observation's entries for a task with these garments."""
+    names = list(HAND_STATE_NAMES)
+    for name in KEY_POINTS:
+        names += [*vector_names(name, "_m"), f"{name}_visible"]
+    for side in SIDES:
+        names += [*vector_names(f"near_key_point_in_{side}_hand", ""), f"{side}_held"]
+    if stack:
+        names += ["mat_x_m", "mat_y_m"]
+    if len(garments) > 1:
+        names += [f"is_{name}" for name in garments]
+    return tuple(names)
+
+
+def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray | None) -> np.ndarray:
+    """Return the observation (k, D) in the order of `state_names`.
+
+    `seen` (k, K, 3) is where each key point was last visible, `garment` (k, G) one column per type, or None.
+    """
+    k = len(seen)
+    points = np.concatenate([seen, measured.visible[..., None]], axis=2).reshape(k, -1)
+    columns = [
+        measured.hands.reshape(k, 6),
+        measured.hand_rotations[..., 0].reshape(k, 6),
+        measured.hand_rotations[..., 1].reshape(k, 6),
+        points,
+    ]
+    for side in range(2):
+        columns += [_nearest(measured, seen, side), measured.held[:, side, None] / p.SLOTS]
+    if not np.isnan(measured.mat).any():
+        columns.append(measured.mat)
+    if garment is not None:
+        columns.append(garment)
+    return np.concatenate(columns, axis=1)
+
+
+def _nearest(measured: Measured, seen: np.ndarray, side: int) -> np.ndarray:
+    """Return the key point nearest to a hand, in the frame of the hand, squashed to (-1, 1), (k, 3)."""
+    offset = seen - measured.hands[:, side, None]
+    nearest = np.take_along_axis(offset, np.linalg.norm(offset, axis=2).argmin(1)[:, None, None], axis=1)
+    return np.tanh((nearest @ measured.hand_rotations[:, side])[:, 0] / NEAR_M)

@@ -1,0 +1,38 @@
+"""The strict T-shirt: one orange shirt, one start; the collar must end centred and up."""
+
+from recap_bench.envs.laundry import observation, verdict
+from recap_bench.envs.laundry.start import Layout
+from recap_bench.envs.laundry.task import LaundryTask
+from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, TaskSpec
+
+PROFICIENT_TIME_S = 11.8
+"""Mean cycle time of the skilled oracle, standard randomisation."""
+ASKEW_RAD = -0.8
+"""The shirt lies turned by 46 degrees: neither hand has a side of its own, the far cuff is at the end of an arm's reach
+and the near hem lies between the arms, so that imitating the motions of a straight shirt misses every grip."""
+PAPER_TIME_LIMIT_S, PAPER_PROFICIENT_TIME_S = 200.0, 57.0
+
+
+class StrictTshirtTask(LaundryTask):
+    """Fold one T-shirt, lying flat but askew, on the spot."""
+
+    garments = ("tshirt",)
+    layout = Layout(middle=(0.23, 0.0), yaw_rad=ASKEW_RAD, turns=False)
+    starts = ("flat",)
+    spec = TaskSpec(
+        name="LaundryStrictTshirt-v0",
+        instruction="fold the orange T-shirt with the collar centred and facing up",
+        paraphrases=(
+            "fold this shirt neatly, the collar in the middle and on top",
+            "please fold the orange shirt so that its collar faces up",
+            "make a neat fold of the T-shirt with a centred collar",
+            "fold the T-shirt on the spot, collar up",
+        ),
+        stages=verdict.FOLD_STAGES,
+        failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
+        proficient_time_s=PROFICIENT_TIME_S,
+        time_limit_s=round(PROFICIENT_TIME_S * PAPER_TIME_LIMIT_S / PAPER_PROFICIENT_TIME_S, 1),
+        paper_time_limit_s=PAPER_TIME_LIMIT_S,
+        paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
+        state_names=observation.state_names(("tshirt",), stack=False),
+    )
