@@ -89,7 +89,7 @@ def test_the_plan_of_a_run_is_printed_without_running(tmp_path: Path, capsys: py
     assert "control steps/s" in text
     hours = [float(line.split()[1]) for line in text.splitlines() if line.split()[2:3] == ["h"]]
     assert len(hours) == 16
-    assert min(hours) > 0
+    assert sorted(hours)[1] == 0 < sorted(hours)[2]  # both seeds take over the demonstrations of the pre-training
     assert f"at most {sum(hours):.2f}"[:-1] in text
     assert "seed 4: recap iteration 1 evaluation" in text
     assert not out.exists()
