@@ -6,8 +6,9 @@ closing hand that has no vertex between its pads holds nothing. The tie is a sof
 force on it, and gives way when it is stretched too far, so that the cloth slips out of the hand: at 3 N on one vertex
 (measured on a cuff held in the air), which is 2.5 times a shirt's weight. Opening the jaws lets go of everything.
 
-Limits: the pads themselves do not collide with cloth, since their contact is what the tie stands for; cloth is held at its vertices only, so a pinch in the middle of a 35 mm cell misses; a vertex cannot slide
-within the grip; it is held or lost as a whole.
+Limits: the pads themselves do not collide with cloth, since their contact is what the tie stands for; cloth is held at
+its vertices only, so a pinch in the middle of a 35 mm cell misses; a vertex cannot slide within the grip; it is held or
+lost as a whole.
 """
 
 import numpy as np
