@@ -39,10 +39,6 @@ class Pinch:
         index = ids[:, None, None], self._grips
         return np.where(self._active[index] > 0, self._target[index] - self._first, -1)
 
-    def release(self, ids: np.ndarray) -> None:
-        """Open all grips of the simulations `ids`."""
-        self._active[ids[:, None, None], self._grips] = 0
-
     def update(self, ids: np.ndarray, world: World, ready: np.ndarray) -> np.ndarray:
         """Release, slip and grip; `ready` (k, 2) says which hands were open before. Return it anew."""
         open_now, closed = world.gaps > p.RELEASE_GAP_M, world.gaps < p.PINCH_GAP_M
