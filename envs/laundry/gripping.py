@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recap_bench.envs.laundry.hands import ABOVE_M, LEFT, NARROW, RIGHT, UP, grip_at, side_by_side, travel
+from recap_bench.envs.laundry.hands import ABOVE_M, LEFT, NARROW, RIGHT, UP, grip_at, posture, side_by_side, travel
 from recap_bench.envs.scripting import Hand, Motion, nearer_half_turn, wait
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ FUMBLE_M = 0.018
 LAG_S = 0.06
 """The arms lag their commands."""
 BOTH = (LEFT, RIGHT)
+PARK_M = (np.array([0.06, 0.32, 0.22]), np.array([0.06, -0.32, 0.22]))
+"""Where an idle hand waits, on its own side of the garment."""
 Attempt = Generator[None, None, bool]
 """A motion that returns whether it did what it was to do."""
 
@@ -37,7 +39,9 @@ class Gripping:
         With `skim`, the layer of that vertex alone, not those below it, and in one attempt.
         """
         for _ in range(1 if skim else ATTEMPTS):
-            yield from side_by_side(*(self.reach(side, vertex, skim) for side, vertex in vertices.items()))
+            idle = [side for side in BOTH if side not in vertices]
+            reaching = [self.reach(side, vertex, skim) for side, vertex in vertices.items()]
+            yield from side_by_side(*(self.park(side) for side in idle), *reaching)
             yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
             if all(vertex in self.view.held(side) for side, vertex in vertices.items()):
                 return True
@@ -56,6 +60,12 @@ class Gripping:
         goal, rotation = grip_at(side, point, skim)
         yield from hand.move_now(goal, nearer_half_turn(rotation, hand.rotation), speed=0.7, wander=0.2)
         yield from wait(LAG_S)
+
+    def park(self, side: int) -> Motion:
+        """Take a hand that has nothing to do out of the other's way."""
+        hand = self.hand(side)
+        if np.linalg.norm(hand.position - PARK_M[side]) > 0.02:
+            yield from hand.move(PARK_M[side], nearer_half_turn(posture(side, PARK_M[side]), hand.rotation), speed=1.4)
 
     def let_go(self, sides: Iterable[int] = BOTH) -> Motion:
         """Open the hands and lift them off."""

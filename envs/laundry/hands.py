@@ -27,6 +27,8 @@ WAY_M = (np.array([0.22, 0.24, 0.20]), np.array([0.22, -0.24, 0.20]))
 """Each hand passes here on its way across the table, so that the arms do not meet."""
 SKIM_M = -0.0015
 """Height of the taken layer above the tips when only that layer is wanted: the next one down is not reached."""
+SKIM_SLACK_M = 0.001
+"""How much deeper a leaning hand may reach to take cloth away from the edge of its pads."""
 LOWEST_M = 0.0015
 """Cloth pressed flat by other things is still gripped at this height."""
 
@@ -56,7 +58,7 @@ def grip_at(side: int, point: np.ndarray, skim: bool = False) -> tuple[np.ndarra
     cosine = np.sqrt(1 - sine**2)
     rotation = posture(side, point)
     height = SKIM_M if skim else max(point[2] - TIP_CLEARANCE_M, LOWEST_M)
-    corner = -p.PAD_HALF_WIDTH_M + min(p.PAD_HALF_WIDTH_M, 0.8 * max(height, 0.0) / max(sine, 1e-6))
+    corner = -p.PAD_HALF_WIDTH_M + min(p.PAD_HALF_WIDTH_M, max(0.8 * height, SKIM_SLACK_M) / max(sine, 1e-6))
     along = p.PAD_FORWARD_M - (height - (p.PAD_HALF_WIDTH_M + corner) * sine) / cosine
     along = max(along, 0.0)
     return point - along * rotation[:, 0] - corner * rotation[:, 2], rotation

@@ -45,8 +45,6 @@ class Measured:
     """Mean of the vertices, (k, 3)."""
     speed: np.ndarray
     """Mean speed of the vertices, (k,) [m/s]."""
-    clearance: np.ndarray
-    """Distance of each grasp point from the nearest vertex, (k, 2)."""
     mat: np.ndarray
     """Middle of the stack's place, (k, 2); NaN where there is none."""
 
@@ -131,7 +129,6 @@ class Yardstick:
             collar_shows=visible[:, 0] if shows else np.ones(len(z), bool),
             middle=vertices.mean(1),
             speed=world.speed,
-            clearance=np.sqrt(((world.hands[:, :, None] - vertices[:, None]) ** 2).sum(-1).min(-1)),
             mat=world.mat,
         )
 
@@ -144,9 +141,8 @@ def _percentile(distance: np.ndarray) -> np.ndarray:
 
 def _uncovered(points: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     """Whether no vertex lies above each point, (k, K): the grid is so dense that one does if any cloth does."""
-    offset = vertices[:, None] - points[:, :, None]
-    near = offset[..., 0] ** 2 + offset[..., 1] ** 2 < p.COVER_RADIUS_M**2
-    return ~(near & (offset[..., 2] > p.COVER_HEIGHT_M)).any(-1)
+    x, y, z = (vertices[:, None, :, axis] - points[:, :, None, axis] for axis in range(3))
+    return ~((x * x + y * y < p.COVER_RADIUS_M**2) & (z > p.COVER_HEIGHT_M)).any(-1)
 
 
 def _upward(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:

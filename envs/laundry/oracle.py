@@ -19,7 +19,7 @@ from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle,
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.task import LaundryTask
 
-AS_PLANNED_M, OUTLIER_M = 0.020, 0.065
+AS_PLANNED_M, OUTLIER_M = 0.028, 0.070
 """Mean and 95th percentile of the distances from a state of the plan up to which it counts as reached."""
 
 

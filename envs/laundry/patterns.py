@@ -123,9 +123,3 @@ class Garment:
         edges = np.sort(self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
         unique, count = np.unique(edges, axis=0, return_counts=True)
         return np.unique(unique[count == 1])
-
-    @cached_property
-    def areas(self) -> np.ndarray:
-        """Area of every triangle, (E,) [m^2]."""
-        a, b, c = (self.flat[self.triangles[:, k]] for k in range(3))
-        return 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
