@@ -38,8 +38,6 @@ class TaskSpec:
     """Closed set: 'none' first, then the task's own, then 'time_out' and 'diverged'."""
     proficient_time_s: float
     """Measured cycle time of the skilled oracle [s]."""
-    time_limit_s: float
-    """Time after which the episode counts as failed [s]."""
     paper_time_limit_s: float
     """The paper's limit for the real task [s]."""
     paper_proficient_time_s: float
@@ -56,6 +54,11 @@ class TaskSpec:
     def id(self) -> str:
         """The Gymnasium id."""
         return f"recap_bench/{self.name}"
+
+    @property
+    def time_limit_s(self) -> float:
+        """Time after which the episode counts as failed [s]: the paper's ratio of limit to proficient time is kept."""
+        return round(self.proficient_time_s * self.paper_time_limit_s / self.paper_proficient_time_s, 1)
 
     @property
     def max_episode_steps(self) -> int:

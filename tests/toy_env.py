@@ -27,9 +27,8 @@ SPEC = TaskSpec(
     stages=("touch", "return"),
     failure_modes=("none", "fell", "time_out", "diverged"),
     proficient_time_s=0.8,
-    time_limit_s=3.0,
-    paper_time_limit_s=200.0,
-    paper_proficient_time_s=130.0,
+    paper_time_limit_s=3.0,
+    paper_proficient_time_s=0.8,
     state_names=("target", "touched", "position"),
 )
 

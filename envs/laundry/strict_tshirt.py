@@ -31,7 +31,6 @@ class StrictTshirtTask(LaundryTask):
         stages=verdict.FOLD_STAGES,
         failure_modes=(NO_FAILURE, *verdict.FAILURES, TIME_OUT, DIVERGED),
         proficient_time_s=PROFICIENT_TIME_S,
-        time_limit_s=round(PROFICIENT_TIME_S * PAPER_TIME_LIMIT_S / PAPER_PROFICIENT_TIME_S, 1),
         paper_time_limit_s=PAPER_TIME_LIMIT_S,
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.state_names(("tshirt",), stack=False),

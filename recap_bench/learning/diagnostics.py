@@ -79,7 +79,10 @@ def value_report(steps: StepData, fit: ValueFit, returns: np.ndarray) -> dict[st
     by_task = {
         task: _value_report(steps, fit, returns, held_out & (steps.task == task)) for task in np.unique(steps.task)
     }
-    return {**_value_report(steps, fit, returns, held_out), "fit_steps": list(fit.steps), "by_task": by_task}
+    (overall, *others) = by_task.values()
+    if others:
+        overall = _value_report(steps, fit, returns, held_out)
+    return {**overall, "fit_steps": list(fit.steps), "by_task": by_task}
 
 
 def _value_report(steps: StepData, fit: ValueFit, returns: np.ndarray, episodes: np.ndarray) -> dict[str, Any]:

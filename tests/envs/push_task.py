@@ -22,7 +22,6 @@ class PushTask(Task):
         stages=("touch", "push"),
         failure_modes=("none", "off_table", "time_out", "diverged"),
         proficient_time_s=1.5,
-        time_limit_s=3.0,
         paper_time_limit_s=2.0,
         paper_proficient_time_s=1.0,
         state_names=("cube_x_m", "cube_y_m", "cube_z_m", "cube_vx_m_s", "touched_s"),
