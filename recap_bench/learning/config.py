@@ -14,6 +14,9 @@ NEGATIVES = ("conditioned", "unconditional", "dropped")
 BEFORE_RESCUE = ("as_is", "failure", "down_weighted")
 """What precedes a rescue has the episode's return (paper), that of a failure, or less weight in the policy's fit."""
 
+MOST_FLOW_STEPS = 10
+"""Euler steps ask for velocities at flow times up to 1 - 1/steps; training draws no later ones."""
+
 STARTS = ("pretrained", "previous")
 """Each iteration fits from the pre-trained networks (paper), or from those of the iteration before."""
 
@@ -116,7 +119,7 @@ class PolicyConfig:
     execute: int = 12
     """Executed steps of a chunk, in [1, chunk]. On espresso 12 to 15 got further than 8 or 4: fewer changes of mind."""
     flow_steps: int = 5
-    """Euler steps at inference."""
+    """Euler steps at inference, at most MOST_FLOW_STEPS."""
     indicator_dropout: float = 0.3
     """Share of examples trained without the indicator (paper: 0.3)."""
     guidance: float = 1.0
@@ -148,6 +151,8 @@ class PolicyConfig:
         for name in ("width", "blocks", "chunk", "flow_steps", "batch", "pretrain_steps", "sft_steps", "fit_steps"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _require(1 <= self.execute <= self.chunk, "execute", self.execute, f"in [1, chunk = {self.chunk}]")
+        most = f"at most {MOST_FLOW_STEPS}: flow times beyond 1 - 1/{MOST_FLOW_STEPS} are not trained"
+        _require(self.flow_steps <= MOST_FLOW_STEPS, "flow_steps", self.flow_steps, most)
         _require(0 <= self.indicator_dropout < 1, "indicator_dropout", self.indicator_dropout, "in [0, 1)")
         _require(0 <= self.ema < 1, "ema", self.ema, "in [0, 1)")
         _require(0 < self.idle_weight <= 1, "idle_weight", self.idle_weight, "in (0, 1]")

@@ -1,16 +1,20 @@
 """Flow matching on action chunks: the training loss (paper: Eq. 4) and the integration at inference (Appendix E).
 
-A chunk at flow time s is x_s = s a + (1 - s) w with noise w; the network predicts the velocity a - w, which is
+A chunk at flow time s is x_s = s a + (1 - s) w with noise w; the network gives the velocity a - w, which is
 minus the paper's f. Time 0 is noise, time 1 is data.
 """
 
 import torch
 from torch import nn
 
+from recap_bench.learning.config import MOST_FLOW_STEPS
 from recap_bench.learning.networks import INDICATORS, FlowNetwork
 
 NEGATIVE, POSITIVE, NONE = range(len(INDICATORS))
 """Indices of the indicator embedding."""
+
+LATEST_TIME = 1.0 - 1.0 / MOST_FLOW_STEPS
+"""Training draws flow times up to this: the velocity's error is that of the predicted chunk over 1 - s."""
 
 
 def drop_indicator(indicator: torch.Tensor, rate: float, draw: torch.Generator) -> torch.Tensor:
@@ -33,10 +37,10 @@ def flow_loss(
     """
     targets, counts = chunk
     noise = torch.randn(targets.shape, generator=draw, device=targets.device)
-    time = torch.rand(len(targets), generator=draw, device=targets.device)
+    time = LATEST_TIME * torch.rand(len(targets), generator=draw, device=targets.device)
     blend = time[:, None, None]
     velocity = network(observation, blend * targets + (1.0 - blend) * noise, time, *condition)
-    error = (velocity.float() - (targets - noise)).square().mean(dim=2)
+    error = (velocity - (targets - noise)).square().mean(dim=2)
     return (error * counts).sum() / counts.sum()
 
 

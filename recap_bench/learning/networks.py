@@ -76,7 +76,12 @@ class ValueNetwork(nn.Module):
 
 
 class FlowNetwork(nn.Module):
-    """Velocity of the flow that carries noise to action chunks, given observation, indicator and instruction."""
+    """Velocity of the flow that carries noise to action chunks, given observation, indicator and instruction.
+
+    The trunk predicts the chunk itself, and the velocity follows from it. Chunks lie on a manifold of few dimensions,
+    the noise in a velocity fills all of them: a trunk that must carry the noise to its output has little width left
+    for the task.
+    """
 
     def __init__(self, observation: int, chunk: tuple[int, int], vocabulary: int, width: int, blocks: int) -> None:
         super().__init__()
@@ -95,13 +100,14 @@ class FlowNetwork(nn.Module):
         indicator: torch.Tensor,
         instruction: torch.Tensor,
     ) -> torch.Tensor:
-        """Return velocities (B, H, A) for observations (B, F), chunks (B, H, A) at flow times (B,) in [0, 1].
+        """Return velocities (B, H, A) for observations (B, F), chunks (B, H, A) at flow times (B,) in [0, 1).
 
         `indicator` (B,) are indices of INDICATORS, `instruction` (B, W) tokens.
         """
         condition = self.time(time_features(time)) + self.indicator(indicator) + self.instruction(instruction)
         inputs = torch.cat([observation, noisy.flatten(1)], dim=1)
-        return self.trunk(inputs, condition).view(-1, *self.chunk)
+        chunk = self.trunk(inputs, condition).float().view(-1, *self.chunk)
+        return (chunk - noisy) / (1.0 - time)[:, None, None]
 
 
 def time_features(time: torch.Tensor) -> torch.Tensor:
