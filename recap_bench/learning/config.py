@@ -110,9 +110,9 @@ class LabelConfig:
 class PolicyConfig:
     """The flow-matching chunk policy and its fit."""
 
-    width: int = 384
+    width: int = 256
     """Width of the residual stream."""
-    blocks: int = 4
+    blocks: int = 3
     """Residual blocks."""
     chunk: int = 25
     """H, steps per chunk."""
@@ -124,7 +124,7 @@ class PolicyConfig:
     """Share of examples trained without the indicator (paper: 0.3)."""
     guidance: float = 1.0
     """Guidance saved with the checkpoint; 1 is plain conditioning."""
-    batch: int = 256
+    batch: int = 128
     """Frames per gradient step."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule."""
@@ -135,12 +135,12 @@ class PolicyConfig:
     idle_weight: float = 0.25
     """Weight of steps after which the arms stand still for the executed part of a chunk, in (0, 1]. A quarter of the
     demonstrations' steps wait; learned at their full share they make policies hover."""
-    pretrain_steps: int = 30000
+    pretrain_steps: int = 24000
     """Gradient steps of pi_pre."""
     sft_steps: int = 8000
     """Gradient steps of the fit on demonstrations."""
-    fit_steps: int = 8000
-    """Gradient steps of each later fit."""
+    fit_steps: int = 16000
+    """Gradient steps of each later fit, on two to three times as many frames."""
     precision: str = "auto"
     """One of PRECISIONS."""
     compile: bool = False
@@ -229,6 +229,6 @@ LARGE = LearningConfig(
 
 QUICK = LearningConfig(
     value=ValueConfig(width=128, steps=300, folds=3),
-    policy=PolicyConfig(pretrain_steps=5000, sft_steps=2000, fit_steps=3000),
+    policy=PolicyConfig(pretrain_steps=6000, sft_steps=1500, fit_steps=2500),
 )
-"""A smoke run of the whole loop: a few minutes of training in all. A smaller network hardly learns to pick."""
+"""A smoke run of the whole loop: a few minutes of training in all. A shorter fit hardly learns to pick."""
