@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save
 from recap_bench.data.files import writing
 from recap_bench.errors import DamagedFileError, DataError
 
-FORMAT = 1
-"""Version of the layout; readers refuse any other."""
+FORMAT = 2
+"""Version of the layout and of what the weights mean; readers refuse any other. Policies of format 1 predicted
+velocities instead of chunks."""
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
