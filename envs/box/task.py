@@ -97,6 +97,7 @@ class BoxAssemblyTask(Task):
             half_width=process["half_width_m"],
             slot=np.stack([process["slot_x_m"], process["slot_y_m"], slot_height], axis=1),
             slot_yaw=process["slot_yaw_rad"],
+            slot_side=process["slot_side"],
             dispenser=np.stack(
                 [process["dispenser_x_m"], process["dispenser_y_m"], DISPENSER_HEIGHT_M * height], axis=1
             ),
