@@ -1,13 +1,14 @@
 """From the pile to the jig: press on the top sheet with both hands, slide it over, shake off one that sticks to it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from recap_bench.envs.box import parameters as p
-from recap_bench.envs.box.hands import JAW_ALONG_Y, LEFT, RIGHT, SIGN, TIP_M, UP, Phases
+from recap_bench.envs.box.hands import JAW_ALONG_Y, LEFT, RIGHT, SIGN, STRAIGHT, UP, Phases
 from recap_bench.envs.box.world import yaw
-from recap_bench.envs.scripting import Motion, facing, nearer_half_turn, wait
+from recap_bench.envs.scripting import Motion, facing, wait
 from recap_bench.envs.simulation import CONTROL_HZ
 
 SQUARE_M = 0.0025
@@ -16,25 +17,21 @@ SQUARE_RAD = 0.020
 """... and turned this little is square enough to push."""
 FINE = 0.3
 """While it is being slid the sheet is brought to this share of those tolerances: it moves a little on release."""
-FAR_PRESS_X_M = 0.035
-"""Where the hands press on the long walls, along the sheet, in the first stroke: over the pile until the rails carry
-the front ..."""
-NEAR_PRESS_X_M = -0.058
-"""... and in the second: over the rails, from where the pile still carries the rear."""
 STROKE_END_X_M = 0.250
 """The first stroke ends with the sheet's middle here."""
-PRESS_Y_M = 0.027
-"""Where they press from the crease outwards: over the middle of the guides."""
 PRESS_M = 0.004
 """How far below the sheet's surface the fingertips are sent: about 10 N."""
 LEANING = facing(np.array([1.0, 0.0, -1.0]), np.array([0.0, 1.0, 0.0]))
 """Closed fingers leaning forwards in the first stroke: the pile is at the edge of the reach."""
-LEANING_TIP_M = -TIP_M * LEANING[:, 0] + 0.0078 * UP
+LEANING_TIP_M = -p.TIP_M * LEANING[:, 0] + p.LEANING_GAP_M * UP
 """From where leaning fingers touch, with the near edge of their pads, to their grasp point."""
 RELEASE_M = 0.009
 """The fingers rise by this much slowly, without pulling sideways: the sheet must stay where it is."""
 RELEASE_STEP_M = 0.0005
-HOVER_M = 0.045
+HOVER_Z_M = 0.16
+"""Height from which they come down and to which they rise."""
+LEAVE_WANDER = 0.5
+"""Share of the operator's wandering on the way up."""
 SLIDE_M_S = 0.22
 ALIGN_M_S = 0.10
 LANE_M = 0.005
@@ -51,16 +48,20 @@ SLIDE_GAIN = 4.0
 TURN_GAIN = 3.0
 SLIP_M = 0.015
 """A fingertip that has moved this far against the sheet has slipped."""
-COMING_M = 0.006
-"""A second sheet that has moved this far along with the first sticks to it."""
 SHAKE_AMPLITUDE_M = 0.027
 SHAKE_PRESS_M = 0.003
 """Sideways, as leaning fingers hold a sheet better across than along, and pressed harder than it is slid."""
 SHAKE_HZ = 3.0
 SHAKE_S = 2.0
-SHAKE_BACK_M = 0.006
-"""The hands lag behind their command by this much when a sheet is found to come along."""
-SHAKE_BACK_S = 0.5
+SWAY_Y_M = (0.008, 0.002)
+"""Largest sideways sway of a sheet that is slid by a skilled operator, in the first and in the second stroke: within
+LANE_M where guides are near ..."""
+SWAY_RAD = (0.05, 0.015)
+"""... and of its turn."""
+STROKES_X_M = ((STROKE_END_X_M, 0.44), (p.JIG_M[0], STROKE_END_X_M))
+"""Where each stroke ends and begins."""
+SKILLED_WANDER = 0.05
+"""The path wander for which those sways are meant."""
 
 
 class Feeding(Phases):
@@ -86,36 +87,36 @@ class Feeding(Phases):
         self.enter("press_sheet")
         yield from self.both(self._touch(LEFT), self._touch(RIGHT))
         self.enter("slide_sheet")
+        sway = self._sway(0 if self._far() else 1)
         marks, first_stroke = [self._mark(side) for side in (LEFT, RIGHT)], self._far()
         for _ in range(8 * CONTROL_HZ):
             if self.squared(FINE) or any(np.linalg.norm(self._mark(s) - marks[s]) > SLIP_M for s in (LEFT, RIGHT)):
                 break
             if first_stroke and self.view.carton[0] < STROKE_END_X_M:
                 break
-            if self.looks and self.view.clings and self.view.second_shift > COMING_M:
+            if self.looks and self.view.clings and self.view.second_shift > p.COMING_M:
                 yield from self.shake()
                 marks = [self._mark(side) for side in (LEFT, RIGHT)]
-            self._drag()
+            self._drag(sway)
             yield
         self.enter("release_sheet")
         yield from self.both(self._leave(LEFT), self._leave(RIGHT))
 
     def _touch(self, side: int) -> Motion:
         """Put the closed fingertips of a hand onto a long wall and press."""
-        hand = self.hand(side)
-        rotation = nearer_half_turn(LEANING if self._far() else JAW_ALONG_Y, hand.rotation)
-        spot = self._press_point(side) + self.operator.aim()
-        yield from self.go_above(side, spot, rotation, max(spot[2] + HOVER_M, 0.15))
+        hand, rotation = self.hand(side), LEANING if self._far() else JAW_ALONG_Y
+        yield from self.go_above(side, self._press_point(side), rotation, HOVER_Z_M)
         yield from hand.set_jaw(0.0)
-        yield from self.steer(hand, spot + 0.010 * UP, speed=0.8)
-        yield from self.steer(hand, spot - PRESS_M * UP, speed=0.4)
+        yield from self.come_to(side, lambda: self._press_point(side) + 0.008 * UP, rotation, 0.8, tolerance_m=0.003)
+        down = np.array([*hand.position[:2], self._press_point(side)[2] - PRESS_M])
+        yield from hand.move_now(down, speed=0.4, wander=STRAIGHT)
         yield from wait(0.06)
 
     def _press_point(self, side: int) -> np.ndarray:
         """Grasp point of a hand whose fingertips just touch the sheet."""
         view = self.view
-        along, tip = (FAR_PRESS_X_M, LEANING_TIP_M) if self._far() else (NEAR_PRESS_X_M, TIP_M * UP)
-        local = np.array([along, SIGN[side] * (view.half_width + PRESS_Y_M), 0.5 * p.PANEL_M])
+        along, tip = (p.FAR_PRESS_X_M, LEANING_TIP_M) if self._far() else (p.NEAR_PRESS_X_M, p.TIP_M * UP)
+        local = np.array([along, SIGN[side] * (view.half_width + p.PRESS_Y_M), 0.5 * p.PANEL_M])
         return view.carton + view.carton_rotation @ local + tip
 
     def _far(self) -> bool:
@@ -127,12 +128,27 @@ class Feeding(Phases):
         view = self.view
         return (view.carton_rotation.T @ (view.hand(side)[0] - view.carton))[:2]
 
-    def _drag(self) -> None:
+    def _sway(self, stroke: int) -> Callable[[], tuple[float, float]]:
+        """Draw how a stroke deviates from the straight line; return the way aside [m] and turn [rad] wanted here."""
+        end, start = STROKES_X_M[stroke]
+        scale = self.operator.profile.path_wander / SKILLED_WANDER
+        aside, turned = self.operator.rng.uniform(-1.0, 1.0, (2, 2)) * min(scale, 1.5)
+
+        def wanted() -> tuple[float, float]:
+            place = float(np.clip((self.view.carton[0] - end) / (start - end), 0.0, 1.0))
+            bend = np.sin(np.pi * place * np.array([1.0, 2.0]))
+            return SWAY_Y_M[stroke] * float(bend @ aside), SWAY_RAD[stroke] * float(bend @ turned)
+
+        return wanted
+
+    def _drag(self, sway: Callable[[], tuple[float, float]]) -> None:
         """Move both hands one step: the sheet toward the jig, turning to its axes, at the sheet's height."""
         offset, turn = self._error()
         pace = self.operator.profile.speed
         if self.view.carton[0] > BETWEEN_GUIDES_X_M and abs(offset[1]) + TAB_REACH_M * abs(turn) > LANE_M:
             offset[0] = WAIT_X_M - self.view.carton[0]
+        aside, turned = sway()
+        offset[1], turn = offset[1] + aside, turn + turned
         velocity = np.clip(SLIDE_GAIN * offset, [-SLIDE_M_S, -ALIGN_M_S], [SLIDE_M_S, ALIGN_M_S]) * pace
         rate = float(np.clip(TURN_GAIN * turn, -0.6, 0.6))
         for side in (LEFT, RIGHT):
@@ -142,15 +158,13 @@ class Feeding(Phases):
             self.hand(side).nudge(np.array([*(step / CONTROL_HZ), float(np.clip(height, -0.0006, 0.0006))]))
 
     def shake(self) -> Motion:
-        """Take both sheets back over the pile and shake the upper one to and fro until the one below comes off."""
+        """Shake the upper sheet to and fro across until the one below comes off."""
         self.enter("shake_sheets")
-        back = self.view.second_shift + SHAKE_BACK_M
         starts = [self.hand(side).position.copy() for side in (LEFT, RIGHT)]
         for k in range(round(SHAKE_S * CONTROL_HZ)):
-            returned = back * min(1.0, (k + 1) / (SHAKE_BACK_S * CONTROL_HZ))
             swing = SHAKE_AMPLITUDE_M * np.sin(2 * np.pi * SHAKE_HZ * (k + 1) / CONTROL_HZ)
             for side in (LEFT, RIGHT):
-                self.hand(side).position = starts[side] + np.array([returned, swing, -SHAKE_PRESS_M])
+                self.hand(side).position = starts[side] + np.array([0.0, swing, -SHAKE_PRESS_M])
             yield
             if not self.view.clings:
                 break
@@ -161,5 +175,4 @@ class Feeding(Phases):
         for _ in range(round(RELEASE_M / RELEASE_STEP_M)):
             hand.position = np.array([*self.view.hand(side)[0][:2], hand.position[2] + RELEASE_STEP_M])
             yield
-        yield from self.steer(hand, hand.position + HOVER_M * UP, speed=0.8)
-        yield from self.steer(hand, np.array([*hand.position[:2], 0.17]))
+        yield from hand.move(np.array([*hand.position[:2], HOVER_Z_M]), wander=LEAVE_WANDER)

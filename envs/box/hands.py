@@ -1,10 +1,23 @@
 """Hand postures and motions that all phases of the packer share."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from recap_bench.envs.scripting import Hand, Motion, facing, nearer_half_turn, wait
+from recap_bench.envs.scripting import (
+    HAND_SPEED_M_S,
+    Hand,
+    Motion,
+    facing,
+    limited,
+    nearer_half_turn,
+    rotation_vector,
+)
+from recap_bench.envs.simulation import CONTROL_HZ
+
+Pose = tuple[np.ndarray, np.ndarray]
+"""Position (3,) [m] and rotation (3, 3)."""
 
 LEFT, RIGHT = 0, 1
 SIGN = (1.0, -1.0)
@@ -13,16 +26,28 @@ X, Y, UP = np.eye(3)
 DOWN = -UP
 JAW_ALONG_X = facing(DOWN, X)
 JAW_ALONG_Y = facing(DOWN, Y)
-TIP_M = 0.017
-"""The fingertips end this far beyond the grasp point."""
 PAD_HALF_M = 0.011
 """Half the width of a pad across the jaw axis: where a hand's flank touches."""
 TRAVEL_M = 0.20
 """Height of the grasp point at which empty hands travel: palm and held label pass over guides, walls and parcels."""
-WANDER = 0.0
-"""Share of the operator's wandering in these scripts: they were examined with straight paths."""
-SETTLE_S = 0.06
-"""The arms lag their commands by 20 ms or more: wait before moving down beside things."""
+STRAIGHT = 0.0
+"""Share of the operator's wandering in contact, and ..."""
+CARRY_WANDER = 0.3
+"""... with something in the hand."""
+SERVO_GAIN = 0.15
+"""Share of the seen error that the eye corrects per control step: about 0.15 s to two thirds, as people do."""
+SERVO_TURN_RAD = 0.05
+"""Largest turn per control step while correcting."""
+FUNNEL_CLEAR_M = 0.003
+"""Sideways error with which a hand may come down to its goal; beyond it ..."""
+FUNNEL_SLOPE = 1.5
+"""... it stays this much higher per metre of error."""
+LEASH_M = 0.025
+"""A hand that is held back is not commanded farther ahead than this: it returns without a lash when let go."""
+AIMED_M = 0.002
+"""A hand this close to its goal ..."""
+AIMED_RAD = 0.04
+"""... and turned this little from it has arrived."""
 REST_M = (np.array([0.10, 0.26, 0.26]), np.array([0.10, -0.26, 0.26]))
 
 
@@ -41,18 +66,52 @@ class Phases:
         return self.script.hands[side]
 
     def go_above(self, side: int, point: np.ndarray, rotation: np.ndarray, height: float = TRAVEL_M) -> Motion:
-        """Rise to the travelling height where the hand is lower, then move above `point`."""
+        """Rise to the travelling height where the hand is lower, then move roughly above `point`."""
         hand = self.hand(side)
         rotation = nearer_half_turn(rotation, hand.rotation)
         goal = np.array([point[0], point[1], height])
         if np.linalg.norm(hand.position[:2] - goal[:2]) > 0.015 and hand.position[2] < height - 0.01:
-            yield from self.steer(hand, np.array([*hand.position[:2], height]), speed=1.3)
-        yield from self.steer(hand, goal, rotation)
-        yield from wait(SETTLE_S)
+            yield from hand.move(np.array([*hand.position[:2], height]), speed=1.3)
+        yield from hand.move(goal + self.operator.coarse(), rotation)
 
-    def steer(self, hand: Hand, position: np.ndarray, rotation: np.ndarray | None = None, speed: float = 1.0) -> Motion:
-        """Move on the path that these scripts were examined with."""
-        yield from hand.move(position, rotation, speed, wander=WANDER)
+    def come_to(
+        self,
+        side: int,
+        goal: Callable[[], np.ndarray],
+        rotation: np.ndarray,
+        speed: float = 1.0,
+        tolerance_m: float = AIMED_M,
+    ) -> Motion:
+        """Bring a hand to a point that may move, by eye: beside it first, then down."""
+        rotation = nearer_half_turn(rotation, self.hand(side).rotation)
+        aim = self.operator.aim()
+        yield from self.servo(
+            side, lambda: self.view.hand(side), lambda: (goal() + aim, rotation), speed, tolerance_m=tolerance_m
+        )
+
+    def servo(
+        self,
+        side: int,
+        seen: Callable[[], Pose],
+        wanted: Callable[[], Pose],
+        speed: float = 1.0,
+        while_true: Callable[[], bool] = lambda: True,
+        tolerance_m: float = AIMED_M,
+        timeout_s: float = 2.5,
+    ) -> Motion:
+        """Move a hand until what is `seen`, itself or what it holds, is where it is `wanted`."""
+        hand, most = self.hand(side), HAND_SPEED_M_S * speed * self.operator.profile.speed / CONTROL_HZ
+        for _ in range(round(timeout_s * CONTROL_HZ / self.operator.profile.speed)):
+            (position, turned), (goal, rotation) = seen(), wanted()
+            error, turn = goal - position, rotation_vector(rotation @ turned.T)
+            if not while_true() or (np.linalg.norm(error) < tolerance_m and np.linalg.norm(turn) < AIMED_RAD):
+                return
+            error[2] += FUNNEL_SLOPE * max(0.0, float(np.hypot(error[0], error[1])) - FUNNEL_CLEAR_M)
+            grasp, _ = self.view.hand(side)
+            turn = limited(SERVO_GAIN * turn, SERVO_TURN_RAD)
+            hand.nudge(limited(SERVO_GAIN * error, most) + np.cross(turn, grasp - position), turn)
+            hand.position = grasp + limited(hand.position - grasp, LEASH_M)
+            yield
 
     def both(self, *motions: Motion) -> Motion:
         """Run one motion per hand side by side until all have ended."""
@@ -67,6 +126,6 @@ class Phases:
         hand = self.hand(side)
         if np.linalg.norm(hand.position - REST_M[side]) > 0.01:
             if hand.position[2] < TRAVEL_M - 0.01:
-                yield from self.steer(hand, np.array([*hand.position[:2], TRAVEL_M]), speed=1.3)
-            yield from self.steer(hand, REST_M[side], nearer_half_turn(JAW_ALONG_Y, hand.rotation))
+                yield from hand.move(np.array([*hand.position[:2], TRAVEL_M]), speed=1.3)
+            yield from hand.move(REST_M[side], nearer_half_turn(JAW_ALONG_Y, hand.rotation))
         yield

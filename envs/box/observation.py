@@ -3,12 +3,10 @@
 import numpy as np
 
 from recap_bench.envs.box import parameters as p
+from recap_bench.envs.box.close_view import CLOSE_NAMES, NEAR_M, close_view
 from recap_bench.envs.box.processes import Cell, Work, label_gripped
 from recap_bench.envs.box.world import World, yaw
 from recap_bench.envs.rig import HAND_STATE_NAMES, vector_names
-
-NEAR_M = 0.02
-"""Scale of the near-field offsets, which saturate at about twice this: a wrist camera's close view."""
 
 STATE_NAMES = tuple(
     [*HAND_STATE_NAMES]
@@ -23,13 +21,12 @@ STATE_NAMES = tuple(
     + ["second_sheet_yaw_rad"]
     + vector_names("carton_in_left_hand", "_m")
     + vector_names("carton_in_right_hand", "_m")
-    + vector_names("near_carton_to_jig", "")
     + vector_names("near_label_in_right_hand", "")
     + vector_names("near_label_to_area", "")
     + vector_names("near_carton_to_slot", "")
     + ["slot_x_m", "slot_y_m", "slot_yaw_rad", "dispenser_x_m", "dispenser_y_m", "half_length_m", "half_width_m"]
     + [f"latched_{panel.removeprefix('tab_')}" for panel in p.PANELS[4:]]
-    + ["base_force_n", "label_gripped", "label_stuck"]
+    + ["base_force_n", "label_gripped", "label_stuck", *CLOSE_NAMES]
 )
 
 
@@ -52,7 +49,6 @@ def environment_state(world: World, work: Work, cell: Cell) -> np.ndarray:
         yaw(world.second_rotation)[:, None],
         _in_hand(world, 0, world.carton),
         _in_hand(world, 1, world.carton),
-        np.tanh((world.carton - p.JIG_M) / NEAR_M),
         np.tanh(_in_hand(world, 1, grip) / NEAR_M),
         np.tanh(area / NEAR_M),
         np.tanh((world.carton - cell.slot) / NEAR_M),
@@ -65,6 +61,7 @@ def environment_state(world: World, work: Work, cell: Cell) -> np.ndarray:
         np.minimum(world.base_force, 2 * p.CRUSH_N)[:, None],
         label_gripped(world).any(axis=1, keepdims=True),
         work.stuck[:, None],
+        close_view(world, work.cling, cell),
     ]
     return np.concatenate(columns, axis=1)
 

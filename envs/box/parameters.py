@@ -117,3 +117,23 @@ HAND_DISTANCE_M = 0.16
 LABEL_HAND_M = 0.05
 TABLE_X_M = (-0.20, 0.75)
 TABLE_Y_M = (-0.60, 0.60)
+
+TIP_M = 0.017
+"""The fingertips end this far beyond the grasp point."""
+FAR_PRESS_X_M = 0.035
+"""Where hands press on the long walls, along the sheet, in the first stroke: over the pile until the rails carry the
+front ..."""
+NEAR_PRESS_X_M = -0.058
+"""... and in the second: over the rails, from where the pile still carries the rear."""
+PRESS_Y_M = 0.027
+"""Where they press from the crease outwards: over the middle of the guides."""
+LEANING_GAP_M = 0.0078
+"""Fingers that lean forwards by 45 degrees touch with the near edge of their pads, this much below their ends."""
+PUSH_M = 0.036
+"""Distance of the pushing hands from the jig's middle: four fingertips near the creases of the base."""
+SWEEP_HEIGHT_M = 0.026
+"""Height of the grasp point over the middle of the base when fingers sweep a tab."""
+WALL_GRIP_M = 0.038
+"""Height of the grasp point over the base when a wall is gripped."""
+COMING_M = 0.006
+"""A second sheet that has moved this far along with the first is seen to stick to it."""

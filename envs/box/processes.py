@@ -72,6 +72,8 @@ class Cell:
     """Middle of the free slot on the crate's floor, (k, 3)."""
     slot_yaw: np.ndarray
     """(k,)."""
+    slot_side: np.ndarray
+    """1 if the free slot is the left one, -1 if it is the right one, (k,)."""
     dispenser: np.ndarray
     """Middle of the dispenser's top, (k, 3)."""
     pile: np.ndarray

@@ -27,6 +27,7 @@ SLOW = {"LaundryTshirtsShorts-v0"}
 
 CONSTANT_OBSERVATIONS = {
     "Espresso-v0": {"spilled_ml"},  # stays 0 unless a full cup is carried badly
+    "BoxAssembly-v0": {"second_sheet_comes_along"},  # stays 0 unless two sheets stick; tests/envs/box sees it change
 }
 """Task -> entries that may stay constant in these few episodes, with the reason."""
 

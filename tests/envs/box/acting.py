@@ -19,6 +19,11 @@ def make_env(start, seed, randomization="standard"):
 def act_until(env, oracle, reached, limit_s=40.0):
     """Let a skilled operator work until `reached()`; return whether it came to that."""
     oracle.begin(ONE, [profile("skilled")], [np.random.default_rng(0)])
+    return carry_on(env, oracle, reached, limit_s)
+
+
+def carry_on(env, oracle, reached, limit_s=40.0):
+    """Let the operator who is at work go on until `reached()`; return whether it came to that."""
     for _ in range(round(50 * limit_s)):
         if reached():
             return True

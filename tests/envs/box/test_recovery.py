@@ -1,7 +1,8 @@
 """What the packer does about single mishaps."""
 
 import numpy as np
-from acting import ONE, act_until, make_env
+import pytest
+from acting import ONE, act_until, carry_on, make_env
 
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.feeding import WAIT_X_M
@@ -60,3 +61,17 @@ def test_a_sheet_off_its_lane_waits_before_the_guides():
     assert min(nearest) > WAIT_X_M - 0.01
     assert act_until(env, oracle, lambda: bool(env.task.success[0]))
     assert np.all(env.task.process["latched"][0])
+
+
+@pytest.mark.parametrize(("phase", "joint", "push_rad"), [("push_long_walls", 0, 0.1), ("take_label", 7, 0.2)])
+def test_a_hand_pushed_aside_on_its_way_comes_back(phase, joint, push_rad):
+    env = make_env("jig", seed=3)
+    oracle = env.make_oracle()
+    assert act_until(env, oracle, lambda: oracle.phase(0) == phase)
+    hand = joint // 7
+    assert carry_on(env, oracle, lambda: env.task.world(ONE).hands[0, hand, 2] < 0.13), "it never came down"
+    for _ in range(20):
+        action = oracle.act(ONE)
+        action[0, joint] += push_rad
+        env.step(action)
+    assert carry_on(env, oracle, lambda: bool(env.task.success[0]))
