@@ -18,7 +18,7 @@ from recap_bench.envs.laundry.hands import (
     side_by_side,
     travel,
 )
-from recap_bench.envs.scripting import Hand, Motion, limited, nearer_half_turn, wait
+from recap_bench.envs.scripting import Hand, Motion, limited, nearer_half_turn, rotation_matrices, wait
 from recap_bench.envs.simulation import CONTROL_HZ
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ FUMBLE_M = 0.018
 """How far off a fumbled grip is."""
 AWAY_M, SHALLOW_M = 0.10, 0.014
 """Cloth in the air is approached from the first distance, and taken by the front of the pads."""
+WAYS_RAD = np.array([0.0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2])
+"""Directions from which hanging cloth can be approached, about the vertical."""
+PADS_M = np.array([0.060, 0.030, 0.030])
+"""What is between the pads behind the vertex that they are to take: their size and some slack."""
 FOLLOW_M_S, FOLLOW_S, CLOSE_S = 0.4, 0.6, 0.16
 LAG_S = 0.06
 """The arms lag their commands."""
@@ -91,7 +95,7 @@ class Gripping:
             point = self.view.vertices()[vertex]
             if not reachable(side, point):
                 return False
-            rotation = nearer_half_turn(hanging(side, point), hand.rotation)
+            rotation = nearer_half_turn(self.clear_way(side, vertex), hand.rotation)
             yield from hand.set_jaw(NARROW)
             yield from hand.move(point - AWAY_M * rotation[:, 0], rotation, speed=1.2)
             yield from self.follow(side, vertex, FOLLOW_S)
@@ -101,6 +105,13 @@ class Gripping:
             yield from hand.set_jaw(NARROW)
             yield from hand.move_now(hand.position - AWAY_M * hand.rotation[:, 0])
         return False
+
+    def clear_way(self, side: int, vertex: int) -> np.ndarray:
+        """Return the hand's rotation (3, 3) with which the fewest other vertices come between the pads."""
+        points = self.view.vertices()
+        ways = rotation_matrices(np.outer(WAYS_RAD, UP)) @ hanging(side, points[vertex])
+        local = np.abs((points - points[vertex]) @ ways + [0.5 * PADS_M[0], 0.0, 0.0])
+        return ways[(local < 0.5 * PADS_M).all(2).sum(1).argmin()]
 
     def follow(self, side: int, vertex: int, seconds: float) -> Motion:
         """Bring the pads to a moving vertex, and stay with it."""

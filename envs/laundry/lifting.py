@@ -41,8 +41,8 @@ APART_M = 0.10
 """Corners nearer to each other are taken one after the other."""
 TOPMOST = 8
 """So many of the highest vertices are tried."""
-BEST_HEIGHT_M = 0.30
-"""Hanging corners are taken most easily at this height."""
+CROWD_M = 0.04
+"""Of two hanging corners that with less cloth this near is taken."""
 DOWN_M = np.array([0.24, 0.0, 0.05])
 
 
@@ -121,7 +121,8 @@ class Lifting:
         edges = [self.edge] if vertex == self.corners()[side] else range(len(EDGES))
         able = [edge for edge in edges if reachable(other, points[self.corners(edge)[other]])]
         if able:
-            self.edge = min(able, key=lambda e: abs(points[self.corners(e)[other], 2] - BEST_HEIGHT_M))
+            tips = {edge: points[self.corners(edge)[other]] for edge in able}
+            self.edge = min(able, key=lambda e: (np.linalg.norm(points - tips[e], axis=1) < CROWD_M).sum())
         if not able or not (yield from self.gripping.take_in_air(other, self.corners()[other])):
             yield from self.put_down(side)
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 AS_PLANNED_M, OUTLIER_M = 0.024, 0.058
 """Mean and 95th percentile of the distances from a state of the plan up to which it counts as reached."""
 
-PATIENCE = 5
+PATIENCE = 8
 """Edges that are spread before the whole garment is laid out anew."""
-TIDYING, ALMOST = 3, 93.0
+TIDYING, ALMOST = 4, 93.0
 """Attempts after which a garment with corners turned over is folded all the same, and the percentile then in place."""
 
 
@@ -39,23 +39,24 @@ class Launderer(Script):
         gripping = Gripping(self)
         folding, carrying = Folding(self, gripping), Carrying(self, gripping)
         self.spreading = spreading = Spreading(self, gripping)
-        lifting, self.tried, unfolding = Lifting(self, gripping), 0, False
+        lifting, self.tried, self.tidied, unfolding = Lifting(self, gripping), 0, 0, False
         while True:
             count, plan = self.folds_made(), len(self.view.garment.folds)
             unfolding = bool(count) and (unfolding or count == plan)
             if self.view.done():
                 yield from carrying.carry() if self.view.stacks and not self.view.stacked() else self.rest()
             elif count is not None and not unfolding:
-                self.tried = 0
+                self.tried = self.tidied = 0
                 yield from folding.fold(count)
             elif count is not None:
                 yield from folding.fold(count - 1, undo=True)
             elif spreading.heaped() or (self.tried >= PATIENCE and lifting.edge_at_hand() is not None):
+                self.tried = self.tidied = 0
                 yield from lifting.lay_out()
-                self.tried = 0
             else:
-                yield from spreading.spread()
                 self.tried += 1
+                self.tidied += self.view.flat(ALMOST)
+                yield from spreading.spread()
             yield from self.operator.hesitate()
             yield
 
@@ -69,7 +70,7 @@ class Launderer(Script):
 
     def flat(self) -> bool:
         """Flat enough to be folded; corners are not tidied for ever."""
-        if self.tried < TIDYING:
+        if self.tidied < TIDYING:
             return self.view.flat() and self.view.tidy()
         return self.view.flat(ALMOST)
 
