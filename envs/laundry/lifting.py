@@ -81,7 +81,13 @@ class Lifting:
     def edge_at_hand(self) -> int | None:
         """Index of an edge that both hands can take from the table, None if there is none."""
         points = self.view.vertices()
-        return next((edge for edge in range(len(EDGES)) if self.takes(self.corners(edge), points)), None)
+        return next((edge for edge in self.edges() if self.takes(self.corners(edge), points)), None)
+
+    def edges(self) -> range:
+        """Indices of the edges that the garment can hang from: legs fold inwards when they are held by their ends."""
+        garment = self.view.garment
+        hem, centre = (garment.key_points[name][1] for name in ("hem_left", "hem_centre"))
+        return range(2 if hem == centre else 1)
 
     def lies_free(self, side: int, vertex: int, points: np.ndarray) -> bool:
         """Whether a hand can take a vertex from the table."""
@@ -118,7 +124,7 @@ class Lifting:
         """Raise what one hand holds, and take a corner with the other."""
         yield from self.raise_up(side, vertex)
         points, other = self.view.vertices(), 1 - side
-        edges = [self.edge] if vertex == self.corners()[side] else range(len(EDGES))
+        edges = [self.edge] if vertex == self.corners()[side] else self.edges()
         able = [edge for edge in edges if reachable(other, points[self.corners(edge)[other]])]
         if able:
             tips = {edge: points[self.corners(edge)[other]] for edge in able}

@@ -55,7 +55,6 @@ class Spreading:
     def spread(self) -> Motion:
         """Lay one or two edges where they belong."""
         self.script.phase = "spread"
-        yield from self.settle()
         frame = self.frame()
         if np.linalg.norm(self.view.workplace - frame.origin) > STRAYED_M and (yield from self.pull_back(frame)):
             return
