@@ -37,6 +37,7 @@ class Carrying:
             return
         measured = self.view.measure()
         x, y, yaw = measured.package[0]
+        yaw = (yaw + np.pi / 2) % np.pi - np.pi / 2  # either way round is in line with the stack
         offset = measured.mat[0] - (x, y)
         seconds = float(np.linalg.norm(offset)) / SLIDE_SPEED_M_S + 0.4
         points = self.view.vertices()

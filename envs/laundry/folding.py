@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, side_by_side, swing
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, side_by_side, strain, swing
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.patterns import Fold
 from recap_bench.envs.scripting import Motion
@@ -49,17 +49,19 @@ class Folding:
         yield from self.gripping.let_go()
 
     def vertices_of(self, fold: Fold, made: int) -> dict[int, int]:
-        """Return the vertex for each hand, of a garment with so many folds made.
-
-        Of a fold along the garment, the hand on the side that is turned over takes the grip far from the hem.
-        """
+        """Return the vertex for each hand, of a garment with so many folds made: that which strains the arms least."""
         garment, points = self.view.garment, self.view.vertices()
         far, near = (self.view.stand_in(garment.vertex(point), made) for point in (fold.far, fold.near))
-        if fold.axis == "v":
-            left = points[far, 1] > points[near, 1]
-        else:
-            left = points[[far, near], 1].mean() > points[:, 1].mean()
-        return {LEFT: far, RIGHT: near} if left else {LEFT: near, RIGHT: far}
+        frame, line = self.view.frame_for(self.view.garment.folds.index(fold)), garment.line_of(fold)
+        across = frame.direction(fold.axis)
+        ends = {}
+        for vertex in (far, near):
+            reach = frame.local(points[vertex])[0 if fold.axis == "v" else 1] - line
+            ends[vertex] = points[vertex], points[vertex] - 2 * reach * across
+        return min(
+            ({LEFT: far, RIGHT: near}, {LEFT: near, RIGHT: far}),
+            key=lambda hands: sum(strain(*(ends[hands[side]][k] for side in (LEFT, RIGHT))) for k in (0, 1)),
+        )
 
     def arc(self, grip: np.ndarray, frame: Frame, index: int, shift_m: float) -> Callable[[float], np.ndarray]:
         """Return the path of a gripped point over the fold line to its mirror image, `shift_m` beside it."""

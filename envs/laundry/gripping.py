@@ -5,8 +5,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recap_bench.envs.laundry.hands import ABOVE_M, LEFT, NARROW, RIGHT, UP, grip_at, posture, side_by_side, travel
-from recap_bench.envs.scripting import Hand, Motion, nearer_half_turn, wait
+from recap_bench.envs.laundry.hands import (
+    ABOVE_M,
+    LEFT,
+    NARROW,
+    RIGHT,
+    UP,
+    grip_at,
+    hanging,
+    posture,
+    reachable,
+    side_by_side,
+    travel,
+)
+from recap_bench.envs.scripting import Hand, Motion, limited, nearer_half_turn, rotation_matrices, wait
+from recap_bench.envs.simulation import CONTROL_HZ
 
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.oracle import Launderer
@@ -14,6 +27,13 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 FUMBLE_M = 0.018
 """How far off a fumbled grip is."""
+AWAY_M, SHALLOW_M = 0.10, 0.014
+"""Cloth in the air is approached from the first distance, and taken by the front of the pads."""
+WAYS_RAD = np.array([0.0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2])
+"""Directions from which hanging cloth can be approached, about the vertical."""
+PADS_M = np.array([0.060, 0.030, 0.030])
+"""What is between the pads behind the vertex that they are to take: their size and some slack."""
+FOLLOW_M_S, FOLLOW_S, CLOSE_S = 0.4, 0.6, 0.16
 LAG_S = 0.06
 """The arms lag their commands."""
 BOTH = (LEFT, RIGHT)
@@ -39,14 +59,21 @@ class Gripping:
         With `skim`, the layer of that vertex alone, not those below it, and in one attempt.
         """
         for _ in range(1 if skim else ATTEMPTS):
-            idle = [side for side in BOTH if side not in vertices]
-            reaching = [self.reach(side, vertex, skim) for side, vertex in vertices.items()]
-            yield from side_by_side(*(self.park(side) for side in idle), *reaching)
-            yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
-            if all(vertex in self.view.held(side) for side, vertex in vertices.items()):
+            taken = yield from self.close_on(vertices, skim)
+            if len(taken) == len(vertices):
                 return True
-            yield from self.let_go(vertices)
+            yield from self.let_go(taken)
         return False
+
+    def close_on(self, vertices: Mapping[int, int], skim: bool) -> Generator[None, None, dict[int, int]]:
+        """Close each hand named once; return side -> vertex of those that hold their own, the others let go."""
+        idle = [side for side in BOTH if side not in vertices]
+        reaching = [self.reach(side, vertex, skim) for side, vertex in vertices.items()]
+        yield from side_by_side(*(self.park(side) for side in idle), *reaching)
+        yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
+        taken = {side: vertex for side, vertex in vertices.items() if vertex in self.view.held(side)}
+        yield from self.let_go([side for side in vertices if side not in taken])
+        return taken
 
     def reach(self, side: int, vertex: int, skim: bool) -> Motion:
         """Go above a vertex, then straight down to it, aiming at where it is seen then."""
@@ -60,6 +87,40 @@ class Gripping:
         goal, rotation = grip_at(side, point, skim)
         yield from hand.move_now(goal, nearer_half_turn(rotation, hand.rotation), speed=0.7, wander=0.2)
         yield from wait(LAG_S)
+
+    def take_in_air(self, side: int, vertex: int) -> Attempt:
+        """Grip a hanging vertex, following it; return whether it is held."""
+        hand = self.hand(side)
+        for _ in range(ATTEMPTS):
+            point = self.view.vertices()[vertex]
+            if not reachable(side, point):
+                return False
+            rotation = nearer_half_turn(self.clear_way(side, vertex), hand.rotation)
+            yield from hand.set_jaw(NARROW)
+            yield from hand.move(point - AWAY_M * rotation[:, 0], rotation, speed=1.2)
+            yield from self.follow(side, vertex, FOLLOW_S)
+            yield from side_by_side(hand.set_jaw(0.0, settle_s=LAG_S), self.follow(side, vertex, CLOSE_S))
+            if vertex in self.view.held(side):
+                return True
+            yield from hand.set_jaw(NARROW)
+            yield from hand.move_now(hand.position - AWAY_M * hand.rotation[:, 0])
+        return False
+
+    def clear_way(self, side: int, vertex: int) -> np.ndarray:
+        """Return the hand's rotation (3, 3) with which the fewest other vertices come between the pads."""
+        points = self.view.vertices()
+        ways = rotation_matrices(np.outer(WAYS_RAD, UP)) @ hanging(side, points[vertex])
+        local = np.abs((points - points[vertex]) @ ways + [0.5 * PADS_M[0], 0.0, 0.0])
+        return ways[(local < 0.5 * PADS_M).all(2).sum(1).argmin()]
+
+    def follow(self, side: int, vertex: int, seconds: float) -> Motion:
+        """Bring the pads to a moving vertex, and stay with it."""
+        hand = self.hand(side)
+        aim = self.operator.aim()
+        for _ in range(round(seconds * CONTROL_HZ)):
+            goal = self.view.vertices()[vertex] + aim - SHALLOW_M * hand.rotation[:, 0]
+            hand.nudge(limited(goal - hand.position, FOLLOW_M_S / CONTROL_HZ))
+            yield
 
     def park(self, side: int) -> Motion:
         """Take a hand that has nothing to do out of the other's way."""

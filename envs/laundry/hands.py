@@ -25,10 +25,13 @@ NARROW = 0.35
 """Jaw opening with which hands go down to cloth: 31 mm."""
 WAY_M = (np.array([0.22, 0.24, 0.20]), np.array([0.22, -0.24, 0.20]))
 """Each hand passes here on its way across the table, so that the arms do not meet."""
-SKIM_M = -0.0015
+SKIM_M = -0.0023
 """Height of the taken layer above the tips when only that layer is wanted: the next one down is not reached."""
 SKIM_SLACK_M = 0.001
 """How much deeper a leaning hand may reach to take cloth away from the edge of its pads."""
+LEVEL, LEANING_FROM_M, LEVEL_FROM_M = 0.97, 0.05, 0.32
+"""Sine of the lean of a hand that holds cloth up, and the heights between which it comes to that: pointing down, a hand
+reaches no higher than 0.5 m."""
 LOWEST_M = 0.0015
 """Cloth pressed flat by other things is still gripped at this height."""
 
@@ -93,6 +96,30 @@ def swing(hand: Hand, side: int, path: Callable[[float], np.ndarray], grip: np.n
         yield
 
 
+def hanging(side: int, point: np.ndarray) -> np.ndarray:
+    """Return the hand's rotation (3, 3) where cloth hangs from it at `point`: the higher, the more level."""
+    sine, outwards = lean_of(side, point)
+    sine = max(sine, LEVEL * float(np.clip((point[2] - LEANING_FROM_M) / (LEVEL_FROM_M - LEANING_FROM_M), 0.0, 1.0)))
+    return facing(sine * outwards - np.sqrt(1 - sine**2) * UP, np.cross(UP, outwards))
+
+
+def haul(hand: Hand, side: int, path: Callable[[float], np.ndarray], grip: np.ndarray, seconds: float) -> Motion:
+    """Carry held cloth as `swing` does, through the air: the posture follows the height."""
+    local = hand.rotation.T @ (hand.position - grip)
+    first = nearer_half_turn(hanging(side, grip), hand.rotation)
+    turn = rotation_vector(hand.rotation @ first.T)
+    steps = max(2, round(seconds / hand.operator.profile.speed * 50))
+    phase = np.arange(1, steps + 1) / steps
+    blend = phase**3 * (10 - 15 * phase + 6 * phase**2)
+    rest = rotation_matrices((1 - blend)[:, None] * turn)
+    for share, correction in zip(blend, rest, strict=True):
+        point = path(float(share))
+        first = nearer_half_turn(hanging(side, point), first)
+        hand.rotation = correction @ first
+        hand.position = point + hand.rotation @ local
+        yield
+
+
 def side_by_side(*motions: Motion) -> Motion:
     """Run one motion per hand at the same time until all have ended."""
     active = list(motions)
@@ -106,3 +133,34 @@ def reachable(side: int, point: np.ndarray) -> bool:
     """Whether a hand can grip cloth lying at `point`."""
     distance = float(np.linalg.norm(point[:2] - ARM_BASES_M[SIDES[side]][:2]))
     return NEAREST_M < distance < UPRIGHT_REACH_M + MOST_LEAN * TOOL_M
+
+
+def along(corners: np.ndarray) -> Callable[[float], np.ndarray]:
+    """Return the path straight from corner to corner, (C, 3), at an even pace."""
+    length = np.linalg.norm(np.diff(corners, axis=0), axis=1)
+    reached = np.append(0.0, np.cumsum(length)) / length.sum()
+    return lambda share: np.array([np.interp(share, reached, corners[:, axis]) for axis in range(3)])
+
+
+def uncovered(points: np.ndarray, vertex: int) -> bool:
+    """Whether no other vertex lies above one."""
+    offset = points - points[vertex]
+    above = (np.hypot(offset[:, 0], offset[:, 1]) < p.COVER_RADIUS_M) & (offset[:, 2] > p.COVER_HEIGHT_M)
+    return not above.any()
+
+
+def strain(left: np.ndarray, right: np.ndarray) -> float:
+    """Return how badly two points suit the two hands: squared reaches [m^2], more beyond reach or with arms crossed."""
+    bases = [ARM_BASES_M[side][:2] for side in SIDES]
+    reaches = [float(np.linalg.norm(point[:2] - base)) for point, base in zip((left, right), bases, strict=True)]
+    beyond = sum(not reachable(side, point) for side, point in ((LEFT, left), (RIGHT, right)))
+    return sum(reach**2 for reach in reaches) + beyond + _cross(bases[LEFT], left[:2], bases[RIGHT], right[:2])
+
+
+def _cross(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> bool:
+    """Whether the lines from a to b and from c to d, all (2,), meet."""
+
+    def turn(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> bool:
+        return bool((q - p)[0] * (r - p)[1] > (q - p)[1] * (r - p)[0])
+
+    return turn(a, b, c) != turn(a, b, d) and turn(c, d, a) != turn(c, d, b)

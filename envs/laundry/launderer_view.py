@@ -88,10 +88,19 @@ class View:
         fits = [fit(vertices[None], garment.folded(k)[0]).distance[0] for k in range(len(garment.folds) + 1)]
         return [(float(each.mean()), float(np.percentile(each, 95))) for each in fits]
 
-    def flat(self) -> bool:
+    def flat(self, percentile: float = 97.0) -> bool:
         """Flat enough to be folded: all but a corner or two in their places."""
         away = fit(self.vertices()[None], self.garment.flat).distance[0]
-        return bool(np.percentile(away, 97) < FLAT_M)
+        return bool(np.percentile(away, percentile) < FLAT_M)
+
+    def tidy(self) -> bool:
+        """Whether what is gripped for folding, and a collar that shows, lie in their places in the flat garment."""
+        garment = self.garment
+        points = [grip for fold in garment.folds for grip in (fold.far, fold.near)]
+        if garment.collar_shows:
+            points += [garment.key_points[name] for name in ("collar", "collar_left", "collar_right")]
+        away = fit(self.vertices()[None], garment.flat).distance[0]
+        return all(away[garment.vertex(point)] < FLAT_M for point in points)
 
     def stand_in(self, vertex: int, folds: int) -> int:
         """Return `vertex`, or the next one on the outline if it lies wrong in a garment folded `folds` times."""

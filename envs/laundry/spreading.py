@@ -5,14 +5,13 @@ from above, the one farthest from its place is taken, and perhaps a second one w
 laid on half circles to their places.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, reachable, side_by_side, swing
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, along, reachable, side_by_side, swing, uncovered
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.measuring import fit
 from recap_bench.envs.scripting import Motion, wait
@@ -24,23 +23,25 @@ HYPOTHESES = 150
 """Pairs of vertices tried as the frame."""
 INLIER_M = 0.015
 """A vertex this near to its place lies right."""
+RESTLESS_M_S, SETTLING_STEPS = 0.05, 40
+"""A garment that moves faster than this is left to settle, for so many control steps at most."""
+HEAP_SHARE = 0.25
+"""A garment of which less lies right is a heap."""
 MISPLACED_M = 0.030
 """A vertex this far from its place is worth moving."""
 APART_M = 0.14
 """Two hands work at least this far from each other."""
-OVERSHOOT = 1.0
 LAND_M = 0.016
 ARC_HEIGHT = 0.8
-LOW_ARC_HEIGHT, SMALL_RADIUS_M = 0.15, 0.05
-"""Small corners are pulled out along the table: they may lie under the rest."""
+LOW_ARC_HEIGHT, NEAR_M, ON_TOP_M = 0.15, 0.045, 0.001
+"""What does not lie above its flat neighbours is pulled out along the table."""
 SPEED_M_S = 0.30
 """Mean speed along the arc's chord."""
 SHORTEST_S = 0.8
 STRAYED_M, LONGEST_PULL_M, PULL_SPEED_M_S, SLIDE_M = 0.07, 0.15, 0.2, 0.012
 """A garment farther than the first from its workplace is pulled back, by at most the second at a time."""
-FREE_M = 0.03
-"""A crease is lifted this much above the length of its flap."""
-TURN_OUT_S = 1.8
+TURNED_M, TURNED_LAND_M, TURN_OVER_S = 0.05, 0.012, 1.2
+"""A crease is carried inwards by this much more than twice the length of its flap, to this height, in this time."""
 
 
 class Spreading:
@@ -60,27 +61,43 @@ class Spreading:
         chosen = self.choose(frame)
         if not chosen:
             self.failed.clear()
-            yield from self.turn_out(frame)
+            yield from self.turn_over(frame)
             return
-        if not (yield from self.take(chosen, frame)):
+        if (yield from self.move(chosen, frame)):
+            self.failed.clear()
+        else:
             self.failed.update(chosen.values())
-            return
-        self.failed.clear()
+
+    def settle(self) -> Motion:
+        """Let a garment that still moves come to rest."""
+        for _ in range(SETTLING_STEPS):
+            if self.view.measure().speed[0] < RESTLESS_M_S:
+                return
+            yield
+
+    def move(self, chosen: dict[int, int], frame: Frame) -> Attempt:
+        """Carry vertices, side -> vertex, to their places; return whether any of them could be taken."""
+        taken = yield from self.take(chosen, frame)
         points, motions = self.view.vertices(), []
-        for side, vertex in chosen.items():
+        for side, vertex in taken.items():
             place = frame.point(self.view.garment.flat[vertex], LAND_M)
             seconds = max(SHORTEST_S, float(np.linalg.norm(place - points[vertex])) / SPEED_M_S)
-            path = arc(points[vertex], place)
+            path = arc(points[vertex], place, ARC_HEIGHT if self.on_top(vertex, frame) else LOW_ARC_HEIGHT)
             motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
         yield from side_by_side(*motions)
-        yield from self.gripping.let_go(chosen)
+        yield from self.gripping.let_go(taken)
+        return bool(taken)
+
+    def heaped(self) -> bool:
+        """Whether so little lies where it belongs that there is nothing to spread the rest from."""
+        return bool((self.away(self.frame()) < INLIER_M).mean() < HEAP_SHARE)
 
     def pull_back(self, frame: Frame) -> Attempt:
         """Slide a garment that has strayed back to the middle of the table; return whether it was moved."""
         away, points, garment = self.away(frame), self.view.vertices(), self.view.garment
         offset = np.append(self.view.workplace - frame.origin, 0.0)
         offset *= min(1.0, LONGEST_PULL_M / float(np.linalg.norm(offset)))
-        able = [v for v in garment.outline if away[v] < INLIER_M and _uncovered(points, v) and v not in self.failed]
+        able = [v for v in garment.outline if away[v] < INLIER_M and uncovered(points, v) and v not in self.failed]
         able.sort(key=lambda v: -points[v] @ offset)
         pair = next((pair for v in able if (pair := self.pair(v, able, points, points + offset))), {})
         if not pair or not (yield from self.gripping.take(pair)):
@@ -97,40 +114,43 @@ class Spreading:
         yield from self.gripping.let_go(pair)
         return True
 
-    def turn_out(self, frame: Frame) -> Motion:
-        """Free a flap that lies under the garment: lift its crease, and lay it down again from the outside inwards.
+    def turn_over(self, frame: Frame) -> Motion:
+        """Free a flap that lies under the garment: turn its crease over onto the garment, and pull the flap out.
 
-        The hanging flap touches the table first, stays there, and comes to lie outside.
+        The crease lies half-way between where the flap's farthest vertex is and where it belongs.
         """
         away, points, garment = self.away(frame), self.view.vertices(), self.view.garment
-        worst = garment.outline[away[garment.outline].argmax()]
+        worst = int(garment.outline[away[garment.outline].argmax()])
         out = (frame.point(garment.flat[worst], 0.0) - points[worst]) * [1.0, 1.0, 0.0]
         right = np.flatnonzero(away < INLIER_M)
         if away[worst] < MISPLACED_M or not len(right):
             yield from wait(0.1)
             return
-        crease = right[np.linalg.norm((points[right] - points[worst] - 0.5 * out)[:, :2], axis=1).argmin()]
-        side = LEFT if points[crease, 1] > 0 else RIGHT
-        if not reachable(side, points[crease]) or not (yield from self.gripping.take({side: int(crease)}, skim=True)):
+        crease = int(right[np.linalg.norm((points[right] - points[worst] - 0.5 * out)[:, :2], axis=1).argmin()])
+        goal = points[crease] - out * (1 + TURNED_M / np.linalg.norm(out))
+        goal[2] = TURNED_LAND_M
+        side = min((LEFT, RIGHT), key=lambda s: -points[crease, 1] * (1, -1)[s])
+        if not _carries(side, points[crease], goal) or not (yield from self.gripping.take({side: crease}, skim=True)):
             yield from wait(0.1)
             return
         grip = self.view.vertices()[crease]
-        flap = 0.5 * float(np.linalg.norm(out))
-        height = (flap + FREE_M) * UP
-        corners = np.array([grip, grip + height, grip + height + 0.6 * out, grip + (LAND_M - grip[2]) * UP])
-        yield from swing(self.script.hands[side], side, along(corners), grip, TURN_OUT_S)
+        yield from swing(self.script.hands[side], side, arc(grip, goal, ARC_HEIGHT), grip, TURN_OVER_S)
         yield from self.gripping.let_go([side])
+        yield from self.move({side: worst}, self.frame())
 
-    def take(self, chosen: dict[int, int], frame: Frame) -> Attempt:
-        """Grip what is to be moved; return whether nothing else is held."""
-        if not (yield from self.gripping.take(chosen, skim=True)):
-            return False
+    def on_top(self, vertex: int, frame: Frame) -> bool:
+        """Whether a vertex lies on those near it that lie right, or far from any."""
+        points = self.view.vertices()
+        below = (self.away(frame) < INLIER_M) & (np.linalg.norm((points - points[vertex])[:, :2], axis=1) < NEAR_M)
+        return not below.any() or points[vertex, 2] > points[below, 2].mean() + ON_TOP_M
+
+    def take(self, chosen: dict[int, int], frame: Frame) -> Generator[None, None, dict[int, int]]:
+        """Grip what is to be moved; return side -> vertex of the hands that hold it, and nothing that lies right."""
+        taken = yield from self.gripping.close_on(chosen, skim=True)
         away = self.away(frame)
-        for side in chosen:
-            if away[self.view.held(side)].min() < INLIER_M:
-                yield from self.gripping.let_go(chosen)
-                return False
-        return True
+        spoiled = [side for side in taken if away[self.view.held(side)].min() < INLIER_M]
+        yield from self.gripping.let_go(spoiled)
+        return {side: vertex for side, vertex in taken.items() if side not in spoiled}
 
     def away(self, frame: Frame) -> np.ndarray:
         """Return how far every vertex is from its place, (V,) [m]."""
@@ -158,7 +178,7 @@ class Spreading:
         points, garment = self.view.vertices(), self.view.garment
         places = np.array([frame.point(place, LAND_M) for place in garment.flat])
         away = self.away(frame)
-        able = [v for v in garment.outline if away[v] > MISPLACED_M and _uncovered(points, v) and v not in self.failed]
+        able = [v for v in garment.outline if away[v] > MISPLACED_M and uncovered(points, v) and v not in self.failed]
         able.sort(key=lambda v: -away[v])
         return next((pair for v in able if (pair := self.pair(v, able, points, places, alone=True))), {})
 
@@ -183,29 +203,14 @@ def _carries(side: int, point: np.ndarray, place: np.ndarray) -> bool:
     return reachable(side, point) and reachable(side, place)
 
 
-def arc(grip: np.ndarray, place: np.ndarray) -> Callable[[float], np.ndarray]:
-    """Return the path of a gripped point on half a circle to a little beyond its place."""
+def arc(grip: np.ndarray, place: np.ndarray, height: float) -> Callable[[float], np.ndarray]:
+    """Return the path of a gripped point to its place on half an ellipse, `height` in half distances."""
     across = (place - grip) * [1.0, 1.0, 0.0]
     radius = 0.5 * float(np.linalg.norm(across))
-    height = ARC_HEIGHT if radius > SMALL_RADIUS_M else LOW_ARC_HEIGHT
 
     def path(share: float) -> np.ndarray:
         angle = np.pi * share
         rise = height * radius * np.sin(angle) + (place[2] - grip[2]) * share
-        return grip + 0.5 * OVERSHOOT * (1 - np.cos(angle)) * across + rise * UP
+        return grip + 0.5 * (1 - np.cos(angle)) * across + rise * UP
 
     return path
-
-
-def along(corners: np.ndarray) -> Callable[[float], np.ndarray]:
-    """Return the path straight from corner to corner, (C, 3), at an even pace."""
-    length = np.linalg.norm(np.diff(corners, axis=0), axis=1)
-    reached = np.append(0.0, np.cumsum(length)) / length.sum()
-    return lambda share: np.array([np.interp(share, reached, corners[:, axis]) for axis in range(3)])
-
-
-def _uncovered(points: np.ndarray, vertex: int) -> bool:
-    """Whether no other vertex lies above one."""
-    offset = points - points[vertex]
-    above = (np.hypot(offset[:, 0], offset[:, 1]) < p.COVER_RADIUS_M) & (offset[:, 2] > p.COVER_HEIGHT_M)
-    return not above.any()

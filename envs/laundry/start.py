@@ -15,7 +15,8 @@ from recap_bench.envs.laundry.world import vertex_name
 from recap_bench.envs.rig import CAMERAS, Rig
 from recap_bench.envs.simulation import Simulation
 
-STARTS = ("flat", "light", "crumpled")
+STARTS = ("light", "flat", "crumpled")
+"""The default first."""
 
 
 @dataclass(frozen=True)
