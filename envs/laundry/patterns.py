@@ -34,6 +34,12 @@ class Fold:
     """Grip of the hand farther from the hem, or of the left hand."""
     near: GridPoint
     """Grip of the other hand."""
+    land_m: float = 0.020
+    """Height at which the edge is let go [m]: pressed down, it drags; from too high, the cloth springs back."""
+    arc: float = 0.9
+    """Height of the hands' arc over its radius: a full circle pulls at the crease, a low arc leaves it wrinkled."""
+    seconds: float = 1.6
+    """How long the hands take."""
 
 
 @dataclass(frozen=True)

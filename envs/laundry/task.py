@@ -92,17 +92,29 @@ class LaundryTask(Task):
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         self._advanced = None
         for i, rng in zip(ids, rngs, strict=True):
-            index = int(rng.integers(len(self.garments))) if self.randomization != "none" else 0
+            index = self._draw_garment(rng)
             self.family.assign(int(i), index)
             bench, slot = self.bench(index), np.array([i])
             bench.simulation.reset(slot)
-            bench.start.write(int(i), rng, self.start_name)
+            bench.start.write(int(i), rng, self.start_kind)
             bench.simulation.batch.set_const(slot)
             bench.simulation.forward(slot)
         self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0
         self.process["seen"][ids] = self.measure(ids).key_points
         self.success[ids], self.failure[ids], self.stages[ids] = False, 0, False
+
+    def _draw_garment(self, rng: np.random.Generator) -> int:
+        """Return the index of the type of one episode: that of the start's name, else a random one."""
+        for index, name in enumerate(self.garments):
+            if self.start_name.startswith(f"{name}_"):
+                return index
+        return int(rng.integers(len(self.garments))) if self.randomization != "none" else 0
+
+    @cached_property
+    def start_kind(self) -> str:
+        """Which of STARTS the start is."""
+        return self.start_name.rpartition("_")[2]
 
     def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
         for bench, rows in self.benches(ids):
