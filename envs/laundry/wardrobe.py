@@ -123,8 +123,8 @@ def _trousers(name: str, per_leg: int, rows: int, crotch: int, rgba: tuple[float
 def _jeans() -> Garment:
     """Two long legs: their hems are laid on the waist, each taken in its middle.
 
-    Half as wide, left over right, was tried before and after it: with the legs of 105 mm that it needs, hem corners fold
-    under, and of narrower ones the package is too narrow for two hands.
+    Laying left over right as well was tried, before it and after: the hem corners of legs 105 mm wide fold under, and
+    two hands do not fit beside a package of narrower ones.
     """
     rows, crotch, middle, last = 13, 9, 3, 6
     top, half = rows - 1, (rows - 1) // 2
