@@ -25,7 +25,7 @@ class DiverseTask(LaundryTask):
 
     garments = GARMENTS
     stack = True
-    layout = Layout(middle=(0.22, 0.03))
+    layout = Layout(middle=(0.22, 0.03), cuts=True)
     starts = (*STARTS, *(f"{name}_{kind}" for name in GARMENTS for kind in STARTS))
     spec = TaskSpec(
         name="LaundryDiverse-v0",

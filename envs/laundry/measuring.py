@@ -76,13 +76,13 @@ class Fit:
 
 def fit(points: np.ndarray, ideal: np.ndarray) -> Fit:
     """Fit `ideal` (P, 2) to `points` (k, P, 2 or 3), without reflection."""
-    return _fit(points[..., 0] + 1j * points[..., 1], ideal[:, 0] + 1j * ideal[:, 1])
+    return _fit(points[..., 0] + 1j * points[..., 1], (ideal[:, 0] + 1j * ideal[:, 1])[None])
 
 
 def _fit(measured: np.ndarray, wanted: np.ndarray) -> Fit:
-    """The same of complex numbers x + iy, (k, P) and (P,)."""
-    centre, middle = measured.mean(1), wanted.mean()
-    product = ((measured - centre[:, None]) * np.conj(wanted - middle)).sum(1)
+    """The same of complex numbers x + iy, (k, P) and (k or 1, P)."""
+    centre, middle = measured.mean(1), wanted.mean(1)
+    product = ((measured - centre[:, None]) * np.conj(wanted - middle[:, None])).sum(1)
     turn = product / np.maximum(np.abs(product), 1e-12)
     shift = centre - turn * middle
     away = turn[:, None] * wanted
@@ -109,14 +109,14 @@ class Yardstick:
         self._looked_at = garment.triangles[still | around]
         self._still, self._collar = still[still | around], around[still | around]
 
-    def measure(self, world: World, held: np.ndarray) -> Measured:
-        """Measure the garments of `world`; `held` (k, 2) counts the vertices in each hand."""
+    def measure(self, world: World, held: np.ndarray, size: np.ndarray) -> Measured:
+        """Measure the garments of `world`, of the sizes `size` (k,); `held` (k, 2) counts the vertices in each hand."""
         vertices = world.vertices
         plan = vertices[..., 0] + 1j * vertices[..., 1]
-        fits = [_fit(plan, wanted) for wanted in self._wanted]
+        fits = [_fit(plan, size[:, None] * wanted) for wanted in self._wanted]
         distance = np.stack([each.distance for each in fits], axis=1)
         turn, shift = fits[2].turn, fits[2].shift
-        centre = shift + turn * self._middle
+        centre = shift + turn * self._middle * size
         along = plan * np.conj(turn)[:, None]
         extent = np.ptp(along.real, axis=1) * np.ptp(along.imag, axis=1)
         key_points = vertices[:, self.garment.key_vertices]
@@ -134,7 +134,7 @@ class Yardstick:
             outliers=_percentile(distance),
             package=np.stack([centre.real, centre.imag, np.angle(turn)], axis=1),
             heights=np.stack([z.min(1), z.mean(1), z.max(1)], axis=1),
-            spread=extent / np.prod(self._size),
+            spread=extent / (np.prod(self._size) * size**2),
             front_up=upward[:, self._still].mean(1),
             collar_up=upward[:, self._collar].mean(1) if shows else np.ones(len(z)),
             collar_shows=visible[:, 0] if shows else np.ones(len(z), bool),

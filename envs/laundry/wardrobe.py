@@ -4,6 +4,8 @@ A fold plan is written so that every fold lies on a grid line, since cloth creas
 the grips lie at the edge: the middle of a cuff rather than its tip, hem corners, waist corners.
 """
 
+from functools import lru_cache
+
 from recap_bench.envs.laundry.parameters import SPACING_M
 from recap_bench.envs.laundry.patterns import Fold, Garment, GridPoint
 
@@ -234,3 +236,9 @@ WARDROBE: dict[str, Garment] = {
     )
 }
 """Type -> garment; the paper's eleven."""
+
+
+@lru_cache(maxsize=256)
+def tailored(name: str, size: float) -> Garment:
+    """Return the type `name` in another size; the last ones are kept, since they cost a millisecond to cut."""
+    return WARDROBE[name].scaled(size)

@@ -40,3 +40,27 @@ def test_slots_of_different_types_are_observed_alike():
     observation, _ = env.reset(seed=0)
     assert observation["environment_state"].shape == (6, len(SPEC.state_names))
     assert np.isfinite(observation["environment_state"]).all()
+
+
+def test_sizes_vary_and_the_cloth_keeps_its_size():
+    env, ids = make_vec("LaundryDiverse-v0", 3, threads=1, start="socks_flat", randomization="wide"), np.arange(3)
+    observation, _ = env.reset(seed=0)
+    sizes = env.task.process["size"]
+    assert np.ptp(sizes) > 0.02
+    for _ in range(25):
+        env.step(observation["agent_pos"])
+    measured = env.task.measure(ids)
+    assert (measured.errors[:, 0] < 1e-3).all()
+    for i in ids:
+        assert np.allclose(env.task.garment_of(i).flat, sizes[i] * env.task.bench_of(i).garment.flat)
+
+
+def test_stiffness_varies_as_if_the_model_were_compiled_for_the_size():
+    env = make_vec("LaundryDiverse-v0", 2, threads=1, start="socks_flat")
+    env.reset(seed=0)
+    bench, sizes = env.task.bench_of(0), env.task.process["size"]
+    for name in ("flex_stiffness", "flex_bending"):
+        share = bench.start.field[name] / np.where((base := getattr(bench.simulation.model, name)) == 0, np.inf, base)
+        factor = share.max(1) * sizes**2
+        assert ((factor > 0.8) & (factor < 1.2)).all()
+        assert factor[0] != factor[1]
