@@ -232,7 +232,7 @@ WARDROBE: dict[str, Garment] = {
         _short_sleeved("tshirt", 13, 2, 0.012, (0.92, 0.45, 0.10, 1.0)),
         _trousers("shorts", 5, 9, 4, (0.25, 0.45, 0.30, 1.0)),
         _short_sleeved("polo", 12, 2, -0.010, (0.20, 0.35, 0.60, 1.0)),
-        _rectangle("skirt", 9, 10, 0.86, (0.60, 0.35, 0.60, 1.0)),
+        _rectangle("skirt", 9, 10, 0.92, (0.60, 0.35, 0.60, 1.0)),
         _long_sleeved("long_sleeve_shirt", 13, 5, 0.010, (0.40, 0.55, 0.35, 1.0)),
         _socks(),
         _underwear(),
