@@ -14,6 +14,7 @@ TASKS: dict[str, str] = {
     "Espresso-v0": "recap_bench.envs.espresso.task:EspressoTask",
     "BoxAssembly-v0": "recap_bench.envs.box.task:BoxAssemblyTask",
     "LaundryTshirtsShorts-v0": "recap_bench.envs.laundry.tshirts_shorts:TshirtsShortsTask",
+    "LaundryDiverse-v0": "recap_bench.envs.laundry.diverse:DiverseTask",
     "LaundryStrictTshirt-v0": "recap_bench.envs.laundry.strict_tshirt:StrictTshirtTask",
 }
 """Task name -> where its class is."""

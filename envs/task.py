@@ -44,11 +44,17 @@ class TaskSpec:
     """The paper's proficient cycle time [s]; limit/proficient is the ratio kept here."""
     state_names: tuple[str, ...]
     """Name of each entry of `environment_state`, D of them, units included."""
+    evaluation_start: str | None = None
+    """Where policies start, one of the task's `starts`; None for the first one, as demonstrations do."""
 
     @property
     def phrasings(self) -> tuple[str, ...]:
         """The instruction, then its paraphrases."""
         return (self.instruction, *self.paraphrases)
+
+    def start_of(self, source: str) -> str | None:
+        """Return where episodes of this source ('demonstration', ...) start unless told otherwise; None: the first."""
+        return None if source == "demonstration" else self.evaluation_start
 
     @property
     def id(self) -> str:

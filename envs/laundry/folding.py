@@ -14,14 +14,6 @@ from recap_bench.envs.scripting import Motion
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.oracle import Launderer
 
-ARC_HEIGHT = 0.9
-"""Height of the arc over its radius: a full circle would pull at the crease."""
-LAND_M = (0.020, 0.020, 0.030)
-"""The edge of each fold is let go at this height; pressed down, it drags.
-
-Of a first fold the cloth springs back by 25 mm from 30 mm (shorts). The hem of a shirt, over two folds, bulges at the
-crease from lower down: 4 of 20 shirts from 20 mm, 0 of 24 from 30 mm, 6 of 24 from 40 mm."""
-FOLD_S = 1.6
 MISTAKE_M = 0.055
 """How far off a mistaken fold is."""
 
@@ -44,7 +36,8 @@ class Folding:
         motions = []
         for side in (LEFT, RIGHT):
             grip = points[vertices[side]]
-            motions.append(swing(self.script.hands[side], side, self.arc(grip, frame, index, shift), grip, FOLD_S))
+            path = self.arc(grip, frame, index, shift)
+            motions.append(swing(self.script.hands[side], side, path, grip, fold.seconds))
         yield from side_by_side(*motions)
         yield from self.gripping.let_go()
 
@@ -66,12 +59,12 @@ class Folding:
     def arc(self, grip: np.ndarray, frame: Frame, index: int, shift_m: float) -> Callable[[float], np.ndarray]:
         """Return the path of a gripped point over the fold line to its mirror image, `shift_m` beside it."""
         fold = self.view.garment.folds[index]
-        across, land = frame.direction(fold.axis), LAND_M[min(index, len(LAND_M) - 1)]
+        across, land = frame.direction(fold.axis), fold.land_m
         reach = frame.local(grip)[0 if fold.axis == "v" else 1] - self.view.garment.line_of(fold) + shift_m
 
         def path(share: float) -> np.ndarray:
             angle = np.pi * share
-            rise = ARC_HEIGHT * abs(reach) * np.sin(angle) + (land - grip[2]) * share
+            rise = fold.arc * abs(reach) * np.sin(angle) + (land - grip[2]) * share
             return grip - (1 - np.cos(angle)) * reach * across + rise * UP
 
         return path

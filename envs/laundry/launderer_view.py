@@ -51,8 +51,8 @@ class View:
 
     @property
     def garment(self) -> Garment:
-        """The type that lies there."""
-        return self._task.bench_of(int(self._ids[0])).garment
+        """The garment that lies there, in its size."""
+        return self._task.garment_of(int(self._ids[0]))
 
     @property
     def stacks(self) -> bool:

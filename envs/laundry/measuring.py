@@ -76,12 +76,19 @@ class Fit:
 
 def fit(points: np.ndarray, ideal: np.ndarray) -> Fit:
     """Fit `ideal` (P, 2) to `points` (k, P, 2 or 3), without reflection."""
-    measured, wanted = points[..., 0] + 1j * points[..., 1], ideal[:, 0] + 1j * ideal[:, 1]
-    centre = measured.mean(1)
-    product = ((measured - centre[:, None]) * np.conj(wanted - wanted.mean())).sum(1)
+    return _fit(points[..., 0] + 1j * points[..., 1], (ideal[:, 0] + 1j * ideal[:, 1])[None])
+
+
+def _fit(measured: np.ndarray, wanted: np.ndarray) -> Fit:
+    """The same of complex numbers x + iy, (k, P) and (k or 1, P)."""
+    centre, middle = measured.mean(1), wanted.mean(1)
+    product = ((measured - centre[:, None]) * np.conj(wanted - middle[:, None])).sum(1)
     turn = product / np.maximum(np.abs(product), 1e-12)
-    shift = centre - turn * wanted.mean()
-    return Fit(turn, shift, np.abs(measured - (shift[:, None] + turn[:, None] * wanted)))
+    shift = centre - turn * middle
+    away = turn[:, None] * wanted
+    away += shift[:, None]
+    away -= measured
+    return Fit(turn, shift, np.sqrt(away.real**2 + away.imag**2))
 
 
 class Yardstick:
@@ -90,6 +97,7 @@ class Yardstick:
     def __init__(self, garment: Garment) -> None:
         self.garment = garment
         self.ideals = [garment.folded(count)[0] for count in (0, 1, len(garment.folds))]
+        self._wanted = [ideal[:, 0] + 1j * ideal[:, 1] for ideal in self.ideals]
         folded = self.ideals[2]
         low, high = folded.min(0), folded.max(0)
         self._middle = complex(*(low + high) / 2)
@@ -97,21 +105,24 @@ class Yardstick:
         moved = np.any([garment.moving(k) for k in range(len(garment.folds))], axis=0)
         still = ~moved[garment.triangles].any(1)
         collar = garment.vertex(garment.key_points["collar"])
-        self._still = garment.triangles[still]
-        self._collar = garment.triangles[(garment.triangles == collar).any(1)]
+        around = (garment.triangles == collar).any(1)
+        self._looked_at = garment.triangles[still | around]
+        self._still, self._collar = still[still | around], around[still | around]
 
-    def measure(self, world: World, held: np.ndarray) -> Measured:
-        """Measure the garments of `world`; `held` (k, 2) counts the vertices in each hand."""
+    def measure(self, world: World, held: np.ndarray, size: np.ndarray) -> Measured:
+        """Measure the garments of `world`, of the sizes `size` (k,); `held` (k, 2) counts the vertices in each hand."""
         vertices = world.vertices
-        fits = [fit(vertices, ideal) for ideal in self.ideals]
+        plan = vertices[..., 0] + 1j * vertices[..., 1]
+        fits = [_fit(plan, size[:, None] * wanted) for wanted in self._wanted]
+        distance = np.stack([each.distance for each in fits], axis=1)
         turn, shift = fits[2].turn, fits[2].shift
-        centre = shift + turn * self._middle
-        along = (vertices[..., 0] + 1j * vertices[..., 1]) * np.conj(turn)[:, None]
+        centre = shift + turn * self._middle * size
+        along = plan * np.conj(turn)[:, None]
         extent = np.ptp(along.real, axis=1) * np.ptp(along.imag, axis=1)
         key_points = vertices[:, self.garment.key_vertices]
         visible = _uncovered(key_points, vertices)
         shows = self.garment.collar_shows
-        z = vertices[..., 2]
+        z, upward = vertices[..., 2], _upward(vertices, self._looked_at)
         return Measured(
             hands=world.hands,
             hand_rotations=world.hand_rotations,
@@ -119,13 +130,13 @@ class Yardstick:
             held=held,
             key_points=key_points,
             visible=visible,
-            errors=np.stack([each.distance.mean(1) for each in fits], axis=1),
-            outliers=np.stack([_percentile(each.distance) for each in fits], axis=1),
+            errors=distance.mean(2),
+            outliers=_percentile(distance),
             package=np.stack([centre.real, centre.imag, np.angle(turn)], axis=1),
             heights=np.stack([z.min(1), z.mean(1), z.max(1)], axis=1),
-            spread=extent / np.prod(self._size),
-            front_up=_upward(vertices, self._still),
-            collar_up=_upward(vertices, self._collar) if shows else np.ones(len(z)),
+            spread=extent / (np.prod(self._size) * size**2),
+            front_up=upward[:, self._still].mean(1),
+            collar_up=upward[:, self._collar].mean(1) if shows else np.ones(len(z)),
             collar_shows=visible[:, 0] if shows else np.ones(len(z), bool),
             middle=vertices.mean(1),
             speed=world.speed,
@@ -135,18 +146,29 @@ class Yardstick:
 
 def _percentile(distance: np.ndarray) -> np.ndarray:
     """95th percentile along the last axis, by rank."""
-    rank = int(0.95 * (distance.shape[1] - 1))
-    return np.partition(distance, rank, axis=1)[:, rank]
+    rank = int(0.95 * (distance.shape[-1] - 1))
+    return np.partition(distance, rank, axis=-1)[..., rank]
 
 
 def _uncovered(points: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     """Whether no vertex lies above each point, (k, K): the grid is so dense that one does if any cloth does."""
-    x, y, z = (vertices[:, None, :, axis] - points[:, :, None, axis] for axis in range(3))
-    return ~((x * x + y * y < p.COVER_RADIUS_M**2) & (z > p.COVER_HEIGHT_M)).any(-1)
+    lowest = points[..., 2].min(1) + p.COVER_HEIGHT_M
+    high = np.flatnonzero((vertices[..., 2] > lowest[:, None]).any(0))
+    if not len(high):
+        return np.ones(points.shape[:2], bool)
+    x, y, z = (vertices[:, None, high, axis] - points[:, :, None, axis] for axis in range(3))
+    x *= x
+    y *= y
+    x += y
+    covers = x < p.COVER_RADIUS_M**2
+    covers &= z > p.COVER_HEIGHT_M
+    return ~covers.any(-1)
 
 
 def _upward(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Mean upward component of the normals of some triangles, (k,)."""
-    a, b, c = (vertices[:, triangles[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    return (normal[..., 2] / np.maximum(np.linalg.norm(normal, axis=-1), 1e-12)).mean(1)
+    """Upward component of the normal of each of some triangles, (k, E)."""
+    corners = vertices[:, triangles]
+    ux, uy, uz = np.moveaxis(corners[:, :, 1] - corners[:, :, 0], -1, 0)
+    wx, wy, wz = np.moveaxis(corners[:, :, 2] - corners[:, :, 0], -1, 0)
+    x, y, z = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+    return z / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-12)

@@ -1,6 +1,7 @@
 """The state observation of the laundry tasks: what calibrated perception would report of garment and hands.
 
 Each key point has its position and whether it is visible; under other cloth the position is where it was last seen.
+`front_up` says which side is up, 1 for the outside and -1 for the inside: the two differ in colour.
 """
 
 import numpy as np
@@ -19,6 +20,7 @@ def state_names(garments: tuple[str, ...], stack: bool) -> tuple[str, ...]:
     names = list(HAND_STATE_NAMES)
     for name in KEY_POINTS:
         names += [*vector_names(name, "_m"), f"{name}_visible"]
+    names.append("front_up")
     for side in SIDES:
         names += [*vector_names(f"near_key_point_in_{side}_hand", ""), f"{side}_held"]
     if stack:
@@ -40,6 +42,7 @@ def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray 
         measured.hand_rotations[..., 0].reshape(k, 6),
         measured.hand_rotations[..., 1].reshape(k, 6),
         points,
+        measured.front_up[:, None],
     ]
     for side in range(2):
         columns += [_nearest(measured, seen, side), measured.held[:, side, None] / p.SLOTS]
@@ -53,5 +56,5 @@ def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray 
 def _nearest(measured: Measured, seen: np.ndarray, side: int) -> np.ndarray:
     """Return the key point nearest to a hand, in the frame of the hand, squashed to (-1, 1), (k, 3)."""
     offset = seen - measured.hands[:, side, None]
-    nearest = np.take_along_axis(offset, np.linalg.norm(offset, axis=2).argmin(1)[:, None, None], axis=1)
+    nearest = offset[np.arange(len(seen)), (offset**2).sum(2).argmin(1), None]
     return np.tanh((nearest @ measured.hand_rotations[:, side])[:, 0] / NEAR_M)

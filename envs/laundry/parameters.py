@@ -12,6 +12,10 @@ YOUNG_PA, POISSON, THICKNESS_M, ELASTIC_DAMPING = 2e5, 0.2, 1e-3, 0.05
 CLOTH_FRICTION, LAYER_FRICTION = 1.0, 0.5
 """Cloth on the table, and cloth on cloth."""
 CLOTH_SOLREF, CLOTH_SOLIMP = (0.02, 1.0), (0.9, 0.95, 0.001, 0.5, 2.0)
+SKIN_INFLATE_M = 0.0024
+"""Lining and collar band lie this far from the middle of the cloth: just above its surface."""
+COLLAR_SHADE, INSIDE_PALE = np.array([0.45, 0.45, 0.45, 1.0]), 0.55
+"""The band is darker, and the lining paler, than the fabric, so that the sides, and collar and hem, are told apart."""
 ARM_BIT, CLOTH_BIT, LAYER_BIT, PAD_BIT = 1, 2, 4, 8
 """Contact bits: the cloth meets arms, table and its own vertex spheres, but not the pads, whose hold is the pinch:
 with contacts beside it, the cloth stayed hanging on opened pads."""

@@ -4,7 +4,7 @@ Garment coordinates: v from the hem to the collar, u across, to the left of some
 collar at the garment lying front up. Laid on the table with yaw 0, v is the world's x and u the world's y.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,6 +34,12 @@ class Fold:
     """Grip of the hand farther from the hem, or of the left hand."""
     near: GridPoint
     """Grip of the other hand."""
+    land_m: float = 0.020
+    """Height at which the edge is let go [m]: pressed down, it drags; from too high, the cloth springs back."""
+    arc: float = 0.9
+    """Height of the hands' arc over its radius: a full circle pulls at the crease, a low arc leaves it wrinkled."""
+    seconds: float = 1.6
+    """How long the hands take."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,12 @@ class Garment:
     """Whether the collar must lie face up and uncovered on the folded garment."""
     mass_kg: float = 0.12
     rgba: tuple[float, float, float, float] = (0.90, 0.45, 0.12, 1.0)
+
+    def scaled(self, size: float) -> "Garment":
+        """Return the same cut, larger by the factor `size`."""
+        columns, rows = (tuple(size * place for place in places) for places in (self.columns, self.rows))
+        trims = tuple((point, (size * du, size * dv)) for point, (du, dv) in self.trims)
+        return replace(self, columns=columns, rows=rows, trims=trims)
 
     @cached_property
     def grid(self) -> dict[GridPoint, int]:

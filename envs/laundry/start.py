@@ -17,6 +17,8 @@ from recap_bench.envs.simulation import Simulation
 
 STARTS = ("light", "flat", "crumpled")
 """The default first."""
+STIFFNESSES = ("flex_stiffness", "flex_bending")
+"""Of stretch and of bending."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Spread:
     """Height of the waves in the cloth."""
     scale: float
     """Relative spread of mass and friction."""
+    size: float
+    """Relative spread of a garment's lengths: 42 cm and 5 % more is as far as both arms reach."""
+    stiffness: float
+    """Relative spread of the stiffness of stretch and of bending."""
     colour: float
     """Spread of each colour channel."""
     mat_m: float
@@ -38,9 +44,9 @@ class Spread:
 
 
 SPREADS = {
-    "none": Spread(0, 0, 0, 0, 0, 0, 0, 0, 0),
-    "standard": Spread(0.02, 0.12, 0.004, 0.15, 0.10, 0.01, 0.03, 0.01, 0.15),
-    "wide": Spread(0.03, 0.25, 0.006, 0.30, 0.20, 0.02, 0.06, 0.02, 0.30),
+    "none": Spread(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    "standard": Spread(0.02, 0.12, 0.004, 0.15, 0.05, 0.20, 0.10, 0.01, 0.03, 0.01, 0.15),
+    "wide": Spread(0.03, 0.25, 0.006, 0.30, 0.08, 0.40, 0.20, 0.02, 0.06, 0.02, 0.30),
 }
 """The values of `randomization`."""
 
@@ -54,6 +60,8 @@ class Layout:
     yaw_rad: float = 0.0
     turns: bool = True
     """Whether pose and colour vary; without it, only wrinkles, dynamics and the resting arms do."""
+    cuts: bool = False
+    """Whether size and stiffness vary within a type."""
 
 
 class StartStates:
@@ -70,15 +78,18 @@ class StartStates:
         self._rest = model.body_pos[self._bodies]
         fields = ("body_mass", "body_inertia", "flex_friction", "geom_friction", "flex_rgba", "cam_pos", "body_pos")
         self.field = {name: batch.expand(name) for name in (*fields, "light_diffuse")}
+        if layout.cuts:
+            self.field.update({name: batch.expand(name) for name in ("flexedge_length0", *STIFFNESSES)})
         self._spheres = np.array([model.geom(name).id for name in names])
         self._cameras = np.array([model.camera(name).id for name in CAMERAS])
         bodies = [model.body(i).name for i in range(model.nbody)]
         self._mat = bodies.index("mat") if "mat" in bodies else None
 
-    def write(self, i: int, rng: np.random.Generator, start: str) -> None:
-        """Write one start state of the kind `start` into simulation `i`."""
+    def write(self, i: int, rng: np.random.Generator, start: str) -> float:
+        """Write one start state of the kind `start` into simulation `i`; return the garment's size."""
         spread = self.spread
-        vertices = self._lay(rng, start)
+        size = self._cut(i, rng) if self.layout.cuts else 1.0
+        vertices = self._lay(rng, start, size)
         self._qpos[i, self._cloth] = (vertices - self._rest).ravel()
         posture = self.home.copy()
         posture[np.r_[0:6, 7:13]] += rng.uniform(-1, 1, 12) * spread.arm_rad
@@ -87,12 +98,27 @@ class StartStates:
             shift = np.append(rng.uniform(-1, 1, 2) * spread.mat_m, 0.0)
             self.field["body_pos"][i, self._mat] = p.MAT_CENTRE_M + shift
         self._vary(i, rng)
+        return size
 
-    def _lay(self, rng: np.random.Generator, start: str) -> np.ndarray:
+    def _cut(self, i: int, rng: np.random.Generator) -> float:
+        """Draw the size, and write the stiffness as the compiler would: it goes with the inverse area."""
+        size = 1 + rng.uniform(-1, 1) * self.spread.size
+        stiffness = 1 + rng.uniform(-1, 1, len(STIFFNESSES)) * self.spread.stiffness
+        for name, factor in zip(STIFFNESSES, stiffness, strict=True):
+            self.field[name][i] = getattr(self.model, name) * factor / size**2
+        return size
+
+    def size_edges(self, i: int, size: float) -> None:
+        """Give the edges of the cloth their lengths at rest: `set_const` puts them back to those of the model."""
+        if self.layout.cuts:
+            self.field["flexedge_length0"][i] = self.model.flexedge_length0 * size
+
+    def _lay(self, rng: np.random.Generator, start: str, size: float) -> np.ndarray:
         """Return the vertices of a garment lying on the table, (V, 3) [m]."""
         spread, layout = self.spread, self.layout
-        vertices = np.column_stack([self.garment.flat, np.full(len(self.garment.flat), p.CLOTH_RADIUS_M)])
-        vertices[:, 2] += spread.wrinkle_m * _waves(rng, self.garment.flat)
+        flat = size * self.garment.flat
+        vertices = np.column_stack([flat, np.full(len(flat), p.CLOTH_RADIUS_M)])
+        vertices[:, 2] += spread.wrinkle_m * _waves(rng, flat)
         if start != "flat":
             low, high = (1, 3) if start == "light" else (5, 8)
             for _ in range(rng.integers(low, high)):

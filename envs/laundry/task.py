@@ -13,8 +13,8 @@ from recap_bench.envs.laundry.grasping import Pinch
 from recap_bench.envs.laundry.measuring import Measured, Yardstick, merge
 from recap_bench.envs.laundry.patterns import KEY_POINTS, Garment
 from recap_bench.envs.laundry.start import Layout, StartStates
-from recap_bench.envs.laundry.wardrobe import WARDROBE
-from recap_bench.envs.laundry.world import WorldReader, build_model
+from recap_bench.envs.laundry.wardrobe import WARDROBE, tailored
+from recap_bench.envs.laundry.world import World, WorldReader, build_model
 from recap_bench.envs.rig import HOME_GRASP_M, SIDES, Rig
 from recap_bench.envs.simulation import CONTROL_HZ, Simulation
 from recap_bench.envs.simulation_family import SimulationFamily
@@ -32,9 +32,9 @@ class Bench:
         self.start = StartStates(simulation, self.rig, garment, randomization, layout)
         self.yardstick = Yardstick(garment)
 
-    def measure(self, ids: np.ndarray) -> Measured:
-        """Measure the garments in the slots `ids`, which run on this bench."""
-        return self.yardstick.measure(self.reader.read(ids), (self.pinch.held(ids) >= 0).sum(2))
+    def measure(self, ids: np.ndarray, world: World, size: np.ndarray) -> Measured:
+        """Measure the garments in the slots `ids`, which run on this bench and have the sizes `size` (k,)."""
+        return self.yardstick.measure(world, (self.pinch.held(ids) >= 0).sum(2), size)
 
 
 class LaundryTask(Task):
@@ -59,6 +59,7 @@ class LaundryTask(Task):
             "seen": np.zeros((n, len(KEY_POINTS), 3)),
             "handled": np.zeros(n),
             "home_s": np.zeros(n),
+            "size": np.ones(n),
         }
         self._advanced: tuple[np.ndarray, Measured] | None = None
         """What the last `advance` measured, for the observation that follows it at once."""
@@ -83,6 +84,10 @@ class LaundryTask(Task):
         """Return the bench that slot `i` runs on."""
         return self.bench(self.family.member_index(i))
 
+    def garment_of(self, i: int) -> Garment:
+        """Return the garment in slot `i`, in its size."""
+        return tailored(self.bench_of(i).garment.name, float(self.process["size"][i]))
+
     def benches(self, ids: np.ndarray) -> Iterator[tuple[Bench, np.ndarray]]:
         """Yield each bench concerned, and where in `ids` its slots are."""
         assigned = self.family.assigned[ids]
@@ -92,17 +97,30 @@ class LaundryTask(Task):
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         self._advanced = None
         for i, rng in zip(ids, rngs, strict=True):
-            index = int(rng.integers(len(self.garments))) if self.randomization != "none" else 0
+            index = self._draw_garment(rng)
             self.family.assign(int(i), index)
             bench, slot = self.bench(index), np.array([i])
             bench.simulation.reset(slot)
-            bench.start.write(int(i), rng, self.start_name)
+            size = self.process["size"][i] = bench.start.write(int(i), rng, self.start_kind)
             bench.simulation.batch.set_const(slot)
+            bench.start.size_edges(int(i), size)
             bench.simulation.forward(slot)
         self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0
         self.process["seen"][ids] = self.measure(ids).key_points
         self.success[ids], self.failure[ids], self.stages[ids] = False, 0, False
+
+    def _draw_garment(self, rng: np.random.Generator) -> int:
+        """Return the index of the type of one episode: that of the start's name, else a random one."""
+        for index, name in enumerate(self.garments):
+            if self.start_name.startswith(f"{name}_"):
+                return index
+        return int(rng.integers(len(self.garments))) if self.randomization != "none" else 0
+
+    @cached_property
+    def start_kind(self) -> str:
+        """Which of STARTS the start is."""
+        return self.start_name.rpartition("_")[2]
 
     def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
         for bench, rows in self.benches(ids):
@@ -110,7 +128,11 @@ class LaundryTask(Task):
 
     def measure(self, ids: np.ndarray) -> Measured:
         """Measure the garments of `ids`."""
-        return merge([(rows, bench.measure(ids[rows])) for bench, rows in self.benches(ids)], len(ids))
+        parts = []
+        for bench, rows in self.benches(ids):
+            own = ids[rows]
+            parts.append((rows, bench.measure(own, bench.reader.read(own), self.process["size"][own])))
+        return merge(parts, len(ids))
 
     def advance(self, ids: np.ndarray) -> None:
         process, parts = self.process, []
@@ -118,7 +140,7 @@ class LaundryTask(Task):
             own = ids[rows]
             world = bench.reader.read(own)
             process["ready"][own] = bench.pinch.update(own, world, process["ready"][own])
-            parts.append((rows, bench.yardstick.measure(world, (bench.pinch.held(own) >= 0).sum(2))))
+            parts.append((rows, bench.measure(own, world, process["size"][own])))
         measured = merge(parts, len(ids))
         process["handled"][ids] = np.maximum(process["handled"][ids], (measured.held > 0).any(1))
         process["seen"][ids] = np.where(measured.visible[..., None], measured.key_points, process["seen"][ids])

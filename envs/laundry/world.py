@@ -76,6 +76,30 @@ def _add_cloth(scene: mujoco.MjSpec, garment: Garment) -> None:
     )  # fmt: skip
     flex.vertbody = [vertex_name(i) for i in range(len(garment.flat))]
     flex.elem = garment.triangles.ravel().tolist()
+    _add_skins(scene, garment)
+
+
+def _add_skins(scene: mujoco.MjSpec, garment: Garment) -> None:
+    """Line the back of the cloth, and put a band on the front of the collar, for the eye alone.
+
+    Skins have one colour for all simulations, so the fabric's, which varies, is that of the flex between them.
+    """
+    collar = (garment.triangles == garment.vertex(garment.key_points["collar"])).any(1)
+    colour = np.array(garment.rgba)
+    _add_skin(scene, garment, "inside", garment.triangles[:, ::-1], colour + (1 - colour) * p.INSIDE_PALE)
+    _add_skin(scene, garment, "collar", garment.triangles[collar], colour * p.COLLAR_SHADE)
+
+
+def _add_skin(scene: mujoco.MjSpec, garment: Garment, name: str, triangles: np.ndarray, rgba: np.ndarray) -> None:
+    """Cover some triangles on the side from which they are counter-clockwise."""
+    used, face = np.unique(triangles, return_inverse=True)
+    points = np.column_stack([p.GARMENT_CENTRE_M + garment.flat[used], np.full(len(used), p.CLOTH_RADIUS_M)])
+    skin = scene.add_skin(name=name, inflate=p.SKIN_INFLATE_M, rgba=rgba)
+    skin.vert = skin.bindpos = points.ravel().tolist()
+    skin.face = face.ravel().tolist()
+    skin.bodyname = [vertex_name(i) for i in used]
+    skin.bindquat = [1.0, 0.0, 0.0, 0.0] * len(used)
+    skin.vertid, skin.vertweight = [[k] for k in range(len(used))], [[1.0]] * len(used)
 
 
 def _add_grips(scene: mujoco.MjSpec) -> None:

@@ -50,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
     group = "demonstrations" if demonstrations else "corrected" if args.corrections else "autonomous"
     origin = Origin(run_seed=args.seed, source="demonstration" if demonstrations else "rollout")
     controllers = _controllers(args)
-    env = open_env(args)
+    env = open_env(args, origin.source)
     store = Store.open(args.out, store_header(env.spec_of_task))
     assignment = Assignment(group, [args.seed + index for index in range(args.episodes)], origin)
     with make_display() as display:

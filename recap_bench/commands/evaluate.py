@@ -51,7 +51,7 @@ def execute(args: argparse.Namespace) -> int:
     from recap_bench.reporting.progress import make_display
 
     seeds = [args.seed + index for index in range(args.episodes)]
-    env = open_env(args)
+    env = open_env(args, "evaluation")
     with make_display() as display:
 
         def report(done: int, total: int, partial: dict[str, float]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import RunConfig
+from recap_bench.envs import task_spec
 from recap_bench.errors import DataError
 from recap_bench.learning import load_policy
 from recap_bench.loop import plan
@@ -36,10 +37,11 @@ def film_final_policy(config: RunConfig, task: str) -> Path:
     rows = _result(folder, last)["rows"]
     seed = max(rows, key=lambda row: (row["success"], row["stages_done"]))["env_seed"]
     policy = load_policy(config.out / _result(folder, replace(last, name=plan.FIT))["policy"])
-    env = make_env(replace(config, num_envs=1), task, config.out / task / "diverged")
+    start = config.start or task_spec(task).start_of("evaluation")
+    env = make_env(replace(config, num_envs=1, start=start), task, config.out / task / "diverged")
     (episode,) = collect(env, Controllers(policy), [seed], Origin(run_seed=0, source="evaluation"))
     env.close()
-    write_film(path, episode, Scenery(config.randomization, config.start), EVERY)
+    write_film(path, episode, Scenery(config.randomization, start), EVERY)
     return path
 
 

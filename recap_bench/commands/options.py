@@ -49,7 +49,7 @@ def add_randomization(parser: argparse.ArgumentParser) -> None:
 
 def add_start(parser: argparse.ArgumentParser) -> None:
     """Add --start."""
-    parser.add_argument("--start", default=None, help="where episodes start, e.g. stack; else the task's first start")
+    parser.add_argument("--start", default=None, help="where episodes start, e.g. stack; else the task's own choice")
 
 
 def limit_threads(threads: int) -> None:
@@ -60,17 +60,20 @@ def limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def open_env(args: argparse.Namespace) -> "TaskVectorEnv":
-    """Return the simulations that --task, --num-envs, --threads, --randomization and --start describe, for rollouts."""
+def open_env(args: argparse.Namespace, source: str) -> "TaskVectorEnv":
+    """Return the simulations that --task, --num-envs, --threads, --randomization and --start describe, for rollouts.
+
+    Without --start, episodes start where the task lets those of `source` start.
+    """
     from gymnasium.vector import AutoresetMode
 
-    from recap_bench.envs import make_vec
+    from recap_bench.envs import make_vec, task_spec
 
     return make_vec(
         args.task,
         num_envs=args.num_envs,
         threads=args.threads,
         randomization=args.randomization,
-        start=args.start,
+        start=args.start or task_spec(args.task).start_of(source),
         autoreset_mode=AutoresetMode.DISABLED,
     )

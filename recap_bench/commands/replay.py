@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episode", type=int, default=0, help="number of the episode within its group")
     parser.add_argument("--group", default=None, help="group of the store; by default the first one")
     parser.add_argument("--randomization", default=None, help="by default the run's, else standard")
-    parser.add_argument("--start", default=None, help="by default the run's, else the task's first start")
+    parser.add_argument("--start", default=None, help="by default the run's, else the task's own choice")
     parser.add_argument("--video", type=Path, default=None, help="mp4 to write (needs off-screen OpenGL)")
     parser.add_argument("--strip", type=Path, default=None, help="PNG of a dozen frames to write (needs the same)")
 
@@ -63,7 +63,7 @@ def _check(episode: "Episode", scenery: "Scenery") -> bool:
     env = make_vec(
         episode.task,
         randomization=scenery.randomization,
-        start=scenery.start,
+        start=scenery.start_of(episode),
         autoreset_mode=AutoresetMode.DISABLED,
     )
     result = replay(env, episode)

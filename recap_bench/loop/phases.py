@@ -78,7 +78,8 @@ class Phases:
         self.config, self._folder, self._parts, self._observe = config, folder, parts, observe
         self.methods = {name: parts.make_method(name) for name in (plan.FOUNDATION, *config.methods)}
         """Every method of the run by name."""
-        self._envs: dict[str, TaskVectorEnv] = {}
+        self._envs: dict[tuple[str, str | None], TaskVectorEnv] = {}
+        """Task and start -> simulations."""
 
     def close(self) -> None:
         """Close all simulations."""
@@ -118,7 +119,7 @@ class Phases:
         origin = Origin(phase.seed, source, phase.iteration)
         seeds = plan.environment_seeds(phase, count)
         assignment = Assignment(phase.group, seeds, origin, self.config.shard_episodes)
-        env = self._env(phase.task)
+        env = self._env(phase.task, source)
         summary = collect_into(self._store(phase), env, controllers, assignment, self._reporter(phase))
         if summary.diverged_seeds:
             self._observe(Warned(phase, f"physics diverged and was left out for seeds {summary.diverged_seeds}"))
@@ -167,7 +168,7 @@ class Phases:
         controllers = Controllers(self._policy(_fit_of(phase), **overrides))
         labels = Labels(phase.method, self._folder.path.name, phase.seed, phase.iteration)
         seeds = plan.environment_seeds(phase, episodes)
-        return evaluate(self._env(phase.task), controllers, seeds, labels, self._reporter(phase))
+        return evaluate(self._env(phase.task, "evaluation"), controllers, seeds, labels, self._reporter(phase))
 
     def _policy(self, fit: Phase, **overrides: Any) -> Policy:
         return self._parts.load_policy(self._folder.path / self._needed(fit)["policy"], **overrides)
@@ -201,10 +202,15 @@ class Phases:
         header = store_header(self._env(phase.task).spec_of_task)
         return Store.open(self._folder.seed_folder(phase) / "store", header)
 
-    def _env(self, task: str) -> "TaskVectorEnv":
-        if task not in self._envs:
-            self._envs[task] = self._parts.make_env(self.config, task, self._folder.path / task / "diverged")
-        return self._envs[task]
+    def _env(self, task: str, source: str = "demonstration") -> "TaskVectorEnv":
+        """Return the simulations for episodes of `source`; they are shared where these start in the same place."""
+        start = self.config.start
+        if start is None and source != "demonstration":
+            start = self._env(task).spec_of_task.start_of(source)
+        if (task, start) not in self._envs:
+            config, dumps = replace(self.config, start=start), self._folder.path / task / "diverged"
+            self._envs[task, start] = self._parts.make_env(config, task, dumps)
+        return self._envs[task, start]
 
     def _reporter(self, phase: Phase) -> Callable[[int, int, dict[str, float]], None]:
         return lambda done, total, partial: self._observe(PhaseAdvanced(phase, "episodes", done, total, partial))

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from PIL import Image, ImageDraw, ImageFont
 
 from recap_bench.data.episode import ACTOR_CORRECTION, Episode
-from recap_bench.envs import make_vec
+from recap_bench.envs import make_vec, task_spec
 from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.reporting.video import write_video
 
@@ -32,7 +32,11 @@ class Scenery:
     randomization: str = "standard"
     """How far start states vary."""
     start: str | None = None
-    """Where in the task it started; None for the task's first start."""
+    """Where in the task it started; None for where the task lets episodes of its source start."""
+
+    def start_of(self, episode: Episode) -> str | None:
+        """Return where `episode` started; None for the task's first start."""
+        return self.start or task_spec(episode.task).start_of(episode.source)
 
 
 def write_film(path: Path, episode: Episode, scenery: Scenery = Scenery(), every: int = 2) -> Path:
@@ -66,7 +70,7 @@ def stage(episode: Episode, scenery: Scenery) -> Iterator["TaskVectorEnv"]:
         episode.task,
         num_envs=1,
         randomization=scenery.randomization,
-        start=scenery.start,
+        start=scenery.start_of(episode),
         autoreset_mode=AutoresetMode.DISABLED,
         render_mode="rgb_array",
         render_size=LARGE,

@@ -12,6 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from recap_bench.envs import catalog, make, make_vec
+from recap_bench.envs.laundry.wardrobe import WARDROBE
 from recap_bench.envs.operators import profile
 from recap_bench.envs.rig import CAMERAS
 from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT
@@ -22,12 +23,13 @@ EPISODES = 3
 """Of each policy: enough to see a contract broken, not to measure success (the oracle's exam does)."""
 FEWER_EPISODES = {"LaundryStrictTshirt-v0": 1}
 """Of a task whose physics is slow, and which is not in SLOW."""
-SLOW = {"LaundryTshirtsShorts-v0"}
+SLOW = {"LaundryTshirtsShorts-v0", "LaundryDiverse-v0"}
 """Tasks left to `make test-slow`; another of their family stays in the default suite."""
 
 CONSTANT_OBSERVATIONS = {
     "Espresso-v0": {"spilled_ml"},  # stays 0 unless a full cup is carried badly
     "BoxAssembly-v0": {"second_sheet_comes_along"},  # stays 0 unless two sheets stick; tests/envs/box sees it change
+    "LaundryDiverse-v0": {f"is_{garment}" for garment in WARDROBE},  # eleven types, three episodes
 }
 """Task -> entries that may stay constant in these few episodes, with the reason."""
 

@@ -67,6 +67,20 @@ def test_it_compiles_with_the_mass_it_says(garment):
     assert model.opt.integrator == mujoco.mjtIntegrator.mjINT_DISCRETE
 
 
+def test_inside_and_collar_are_told_apart_by_their_colour(garment):
+    model = build_model(garment)
+    outside, inside, collar = model.flex_rgba[0], model.skin("inside").rgba, model.skin("collar").rgba
+    for one, other in ((outside, inside), (outside, collar), (inside, collar)):
+        assert np.abs(one - other)[:3].max() > 0.05
+
+
+def test_a_larger_size_is_the_same_cut(garment):
+    larger = garment.scaled(1.1)
+    assert np.allclose(larger.flat, 1.1 * garment.flat)
+    assert np.array_equal(larger.triangles, garment.triangles)
+    assert np.allclose(larger.folded(len(garment.folds))[0], 1.1 * garment.folded(len(garment.folds))[0])
+
+
 def test_a_fit_finds_the_motion_and_refuses_a_reflection():
     ideal = WARDROBE["socks"].flat
     turn, shift = np.exp(0.7j), 0.3 - 0.2j

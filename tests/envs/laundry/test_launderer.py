@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recap_bench.envs import make_vec
+from recap_bench.envs.laundry.wardrobe import WARDROBE
 from recap_bench.envs.operators import profile
 
 EPISODES = 32
@@ -72,3 +73,10 @@ def test_the_skilled_launderer_passes_its_exam(name, start, bar):
 def test_moving_about_folds_nothing(pilot):
     success, _ = play("LaundryTshirtsShorts-v0", pilot)
     assert not success.any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("garment", WARDROBE)
+def test_the_skilled_launderer_folds_every_type(garment):
+    success, modes = play("LaundryDiverse-v0", launderer("skilled"), start=f"{garment}_flat")
+    assert success.mean() >= 0.85, modes
