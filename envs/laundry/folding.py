@@ -23,6 +23,8 @@ class Folding:
 
     def __init__(self, script: "Launderer", gripping: Gripping) -> None:
         self.script, self.view, self.gripping = script, script.view, gripping
+        self.second_choice = False
+        """Whether the hands have just failed to take their grips, so that they try each other's."""
 
     def fold(self, index: int, undo: bool = False) -> Motion:
         """Make fold number `index` of the plan; with `undo`, carry the same edge back, on the same half circles."""
@@ -30,7 +32,9 @@ class Folding:
         operator, fold = self.script.operator, self.view.garment.folds[index]
         vertices = self.vertices_of(fold, index + undo)
         if not (yield from self.gripping.take(vertices, skim=undo)):
+            self.second_choice = not self.second_choice
             return
+        self.second_choice = False
         frame, points = self.view.frame_for(index), self.view.vertices()
         shift = MISTAKE_M * operator.rng.uniform(0.6, 1.0) if operator.errs() else 0.0
         motions = []
@@ -42,7 +46,10 @@ class Folding:
         yield from self.gripping.let_go()
 
     def vertices_of(self, fold: Fold, made: int) -> dict[int, int]:
-        """Return the vertex for each hand, of a garment with so many folds made: that which strains the arms least."""
+        """Return the vertex for each hand, of a garment with so many folds made: that which strains the arms least.
+
+        Where the hands have just failed at that, the other one: grips near each other leave one order of the hands.
+        """
         garment, points = self.view.garment, self.view.vertices()
         far, near = (self.view.stand_in(garment.vertex(point), made) for point in (fold.far, fold.near))
         frame, line = self.view.frame_for(self.view.garment.folds.index(fold)), garment.line_of(fold)
@@ -51,10 +58,11 @@ class Folding:
         for vertex in (far, near):
             reach = frame.local(points[vertex])[0 if fold.axis == "v" else 1] - line
             ends[vertex] = points[vertex], points[vertex] - 2 * reach * across
-        return min(
+        ways = sorted(
             ({LEFT: far, RIGHT: near}, {LEFT: near, RIGHT: far}),
             key=lambda hands: sum(strain(*(ends[hands[side]][k] for side in (LEFT, RIGHT))) for k in (0, 1)),
         )
+        return ways[self.second_choice]
 
     def arc(self, grip: np.ndarray, frame: Frame, index: int, shift_m: float) -> Callable[[float], np.ndarray]:
         """Return the path of a gripped point over the fold line to its mirror image, `shift_m` beside it."""
