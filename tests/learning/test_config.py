@@ -39,6 +39,7 @@ def test_unknown_fields_are_refused():
         (lambda: ValueConfig(steps=10, check_every=25), "check_every"),
         (lambda: ValueConfig(dropout=1.0), "dropout"),
         (lambda: ValueConfig(folds=0), "folds"),
+        (lambda: PolicyConfig(flow_steps=11), "flow_steps"),
         (lambda: LabelConfig(positive_fraction=40), "positive_fraction"),
         (lambda: LabelConfig(penalty_factor=-1), "penalty_factor"),
         (lambda: LabelConfig(look_ahead=0), "look_ahead"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from recap_bench.learning.config import MOST_FLOW_STEPS
 from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE, drop_indicator, flow_loss, sample
 from recap_bench.learning.frames import frames_of
 from recap_bench.learning.networks import FlowNetwork
@@ -95,6 +96,15 @@ def test_the_realised_drop_out_rate_is_the_configured_one():
 def test_no_indicator_is_dropped_at_rate_zero():
     indicator = torch.zeros(1000, dtype=torch.int64)
     assert (drop_indicator(indicator, 0.0, generator("cpu", 0, "drop")) == NEGATIVE).all()
+
+
+@pytest.mark.parametrize("steps", [1, 5, MOST_FLOW_STEPS])
+def test_integration_ends_on_the_chunk_that_the_network_predicts(steps):
+    network = network_of(chunk=(2, 1))
+    torch.nn.init.constant_(network.trunk.outputs.bias, 0.7)  # the weights of the last layer start at zero
+    noise = torch.randn((8, 2, 1), generator=generator("cpu", 3, "noise"))
+    drawn = sample(network, torch.zeros(8, 2), noise, (POSITIVE, words(8)), 1.0, steps)
+    torch.testing.assert_close(drawn, torch.full((8, 2, 1), 0.7))
 
 
 def test_steps_that_do_not_count_do_not_change_the_loss():
