@@ -58,8 +58,7 @@ class Hand:
             MIN_MOVE_S / pace,
         )
         steps = max(1, round(duration * CONTROL_HZ))
-        phase = np.arange(1, steps + 1) / steps
-        blend = phase**3 * (10 - 15 * phase + 6 * phase**2)
+        blend = minimum_jerk(steps)
         bow, sway = (wander * draw for draw in self.operator.wander(position - start))
         bend = np.sin(np.pi * blend[:, None] * np.arange(1, len(bow) + 1))
         rotations = rotation_matrices(bend @ sway) @ rotation_matrices(blend[:, None] * axis_angle) @ start_rotation
@@ -185,6 +184,12 @@ def wait(seconds: float) -> Motion:
     """Hold still."""
     for _ in range(round(seconds * CONTROL_HZ)):
         yield
+
+
+def minimum_jerk(steps: int) -> np.ndarray:
+    """Return the progress of a motion that starts and ends at rest, (steps,) in (0, 1]."""
+    phase = np.arange(1, steps + 1) / steps
+    return phase**3 * (10 - 15 * phase + 6 * phase**2)
 
 
 def limited(step: np.ndarray, most: float) -> np.ndarray:

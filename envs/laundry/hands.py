@@ -6,7 +6,15 @@ import numpy as np
 
 from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.rig import ARM_BASES_M, SIDES
-from recap_bench.envs.scripting import Hand, Motion, facing, nearer_half_turn, rotation_matrices, rotation_vector
+from recap_bench.envs.scripting import (
+    Hand,
+    Motion,
+    facing,
+    minimum_jerk,
+    nearer_half_turn,
+    rotation_matrices,
+    rotation_vector,
+)
 
 LEFT, RIGHT = 0, 1
 UP = np.array([0.0, 0.0, 1.0])
@@ -87,8 +95,7 @@ def swing(hand: Hand, side: int, path: Callable[[float], np.ndarray], grip: np.n
     local = start.T @ (hand.position - grip)
     turn = rotation_vector(nearer_half_turn(posture(side, path(1.0)), start) @ start.T)
     steps = max(2, round(seconds / hand.operator.profile.speed * 50))
-    phase = np.arange(1, steps + 1) / steps
-    blend = phase**3 * (10 - 15 * phase + 6 * phase**2)
+    blend = minimum_jerk(steps)
     rotations = rotation_matrices(blend[:, None] * turn) @ start
     for share, rotation in zip(blend, rotations, strict=True):
         hand.rotation = rotation
@@ -109,8 +116,7 @@ def haul(hand: Hand, side: int, path: Callable[[float], np.ndarray], grip: np.nd
     first = nearer_half_turn(hanging(side, grip), hand.rotation)
     turn = rotation_vector(hand.rotation @ first.T)
     steps = max(2, round(seconds / hand.operator.profile.speed * 50))
-    phase = np.arange(1, steps + 1) / steps
-    blend = phase**3 * (10 - 15 * phase + 6 * phase**2)
+    blend = minimum_jerk(steps)
     rest = rotation_matrices((1 - blend)[:, None] * turn)
     for share, correction in zip(blend, rest, strict=True):
         point = path(float(share))
