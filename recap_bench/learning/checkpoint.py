@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from recap_bench.data.files import writing
 from recap_bench.errors import DamagedFileError, DataError
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout and of what the weights mean; readers refuse any other. Policies of format 1 predicted
 velocities instead of chunks."""
 

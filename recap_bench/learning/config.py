@@ -135,11 +135,11 @@ class PolicyConfig:
     idle_weight: float = 0.25
     """Weight of steps after which the arms stand still for the executed part of a chunk, in (0, 1]. A quarter of the
     demonstrations' steps wait; learned at their full share they make policies hover."""
-    pretrain_steps: int = 24000
+    pretrain_steps: int = 16000
     """Gradient steps of pi_pre."""
-    sft_steps: int = 8000
+    sft_steps: int = 5000
     """Gradient steps of the fit on demonstrations."""
-    fit_steps: int = 16000
+    fit_steps: int = 10000
     """Gradient steps of each later fit, on two to three times as many frames."""
     precision: str = "auto"
     """One of PRECISIONS."""

@@ -10,8 +10,8 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.learning.labels import episode_ends, segment_ends
 from recap_bench.learning.tasks import Repertoire
 
-IDLE_RAD = 0.004
-"""A target that moves by less [rad, or the jaw's opening] stands still: a millimetre or two at the hand."""
+IDLE_RAD = 0.012
+"""A joint [rad] or a jaw [openings] that moves by less stands still: some millimetres at the hand."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,16 @@ class Frames:
         return self.actions[torch.minimum(index, end - 1)] - positions[:, None], counts
 
     def idle(self, length: int) -> torch.Tensor:
-        """Return which steps are followed by `length` more in which no target moves by IDLE_RAD, (M,) bool."""
-        rows = torch.arange(len(self.actions), device=self.actions.device)
+        """Return which steps are followed by `length` more in which nothing moves by IDLE_RAD, (M,) bool.
+
+        What counts is where joints and jaws are, not their targets: those of a policy that stands still flutter.
+        """
+        positions = self.observations[:, : self.actions.shape[1]]
+        rows = torch.arange(len(positions), device=positions.device)
         still = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
         for offset in range(1, length + 1):
-            later = self.actions[torch.minimum(rows + offset, self.segment_end - 1)]
-            still &= (later - self.actions).abs().amax(dim=1) < IDLE_RAD
+            later = positions[torch.minimum(rows + offset, self.segment_end - 1)]
+            still &= (later - positions).abs().amax(dim=1) < IDLE_RAD
         return still
 
 

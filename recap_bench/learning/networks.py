@@ -45,17 +45,19 @@ class Block(nn.Module):
 class ResidualNetwork(nn.Module):
     """Input layer, blocks, norm, output layer; the last layer starts at zero."""
 
-    def __init__(self, inputs: int, outputs: int, width: int, blocks: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, width: int, blocks: int, condition: int = CONDITION_WIDTH, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.inputs = nn.Linear(inputs, width)
-        self.blocks = nn.ModuleList(Block(width, CONDITION_WIDTH, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width, condition, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
         self.outputs = nn.Linear(width, outputs)
         nn.init.zeros_(self.outputs.weight)
         nn.init.zeros_(self.outputs.bias)
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        """Map (B, inputs) and (B, CONDITION_WIDTH) to (B, outputs)."""
+        """Map (B, inputs) and (B, condition) to (B, outputs)."""
         x = self.inputs(x)
         for block in self.blocks:
             x = block(x, condition)
@@ -68,7 +70,7 @@ class ValueNetwork(nn.Module):
     def __init__(self, observation: int, vocabulary: int, bins: int, width: int, blocks: int, dropout: float) -> None:
         super().__init__()
         self.instruction = InstructionEncoder(vocabulary, CONDITION_WIDTH)
-        self.trunk = ResidualNetwork(observation, bins, width, blocks, dropout)
+        self.trunk = ResidualNetwork(observation, bins, width, blocks, dropout=dropout)
 
     def forward(self, observation: torch.Tensor, instruction: torch.Tensor) -> torch.Tensor:
         """Map standardised observations (B, F) and instruction tokens (B, W) to logits (B, K)."""
@@ -80,7 +82,8 @@ class FlowNetwork(nn.Module):
 
     The trunk predicts the chunk itself, and the velocity follows from it. Chunks lie on a manifold of few dimensions,
     the noise in a velocity fills all of them: a trunk that must carry the noise to its output has little width left
-    for the task.
+    for the task. For the same reason the observation has an encoder of its own, which every block sees: beside the
+    hundreds of noisy numbers of a chunk, the few that say how a part lies would hardly be heard.
     """
 
     def __init__(self, observation: int, chunk: tuple[int, int], vocabulary: int, width: int, blocks: int) -> None:
@@ -90,7 +93,8 @@ class FlowNetwork(nn.Module):
         self.time = nn.Sequential(nn.Linear(TIME_FEATURES, CONDITION_WIDTH), nn.SiLU())
         self.indicator = nn.Embedding(len(INDICATORS), CONDITION_WIDTH)
         self.instruction = InstructionEncoder(vocabulary, CONDITION_WIDTH)
-        self.trunk = ResidualNetwork(observation + size, size, width, blocks)
+        self.observe = nn.Sequential(nn.Linear(observation, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.trunk = ResidualNetwork(observation + size, size, width, blocks, CONDITION_WIDTH + width)
 
     def forward(
         self,
@@ -104,7 +108,8 @@ class FlowNetwork(nn.Module):
 
         `indicator` (B,) are indices of INDICATORS, `instruction` (B, W) tokens.
         """
-        condition = self.time(time_features(time)) + self.indicator(indicator) + self.instruction(instruction)
+        context = self.time(time_features(time)) + self.indicator(indicator) + self.instruction(instruction)
+        condition = torch.cat([context, self.observe(observation)], dim=1)
         inputs = torch.cat([observation, noisy.flatten(1)], dim=1)
         chunk = self.trunk(inputs, condition).float().view(-1, *self.chunk)
         return (chunk - noisy) / (1.0 - time)[:, None, None]

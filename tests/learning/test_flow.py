@@ -140,11 +140,13 @@ def test_chunks_do_not_reach_into_the_next_episode():
     assert chunks[0, :, 0].tolist() == [1, 1, 1]
 
 
-def test_idle_steps_are_those_after_which_nothing_moves():
+def test_idle_steps_are_those_after_which_nothing_moves_though_the_targets_flutter():
     moving = episode("p" * 6, True)
-    actions = np.zeros((6, 3), np.float32)
-    actions[3:, 1] = 0.5
-    frames = frames_of(steps_of(replace(moving, actions=actions), moving), REPERTOIRE, "cpu")
+    positions = np.zeros((6, 3), np.float32)
+    positions[3:, 1] = 0.5
+    fluttering = positions + 0.05 * (-1.0) ** np.arange(6, dtype=np.float32)[:, None]
+    still = replace(moving, agent_pos=positions, actions=fluttering)
+    frames = frames_of(steps_of(still, moving), REPERTOIRE, "cpu")
     assert frames.idle(2).tolist() == [True, False, False, True, True, True] + [False] * 5 + [True]
 
 
