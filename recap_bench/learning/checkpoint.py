@@ -16,7 +16,7 @@ from recap_bench.errors import DamagedFileError, DataError
 
 FORMAT = 3
 """Version of the layout and of what the weights mean; readers refuse any other. Policies of format 1 predicted
-velocities instead of chunks."""
+velocities instead of chunks, those of format 2 had no encoder of the observation."""
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
