@@ -53,6 +53,8 @@ class RunConfig:
     that are only pre-trained on."""
     demonstrations: int = 40
     """Demonstrated episodes per task: pre-trained on, and the first data of each task's specialist."""
+    task_demonstrations: Mapping[str, int] = field(default_factory=dict)
+    """Task -> demonstrated episodes, for tasks that have more or fewer than the others."""
     iterations: int = 1
     """K, the number of rounds of collecting and fitting after the fit on demonstrations."""
     rollouts_per_iteration: int | None = 40
@@ -81,6 +83,8 @@ class RunConfig:
         if self.pretraining_tasks is not None:
             names = tuple(normalise_task_name(task) for task in self.pretraining_tasks)
             object.__setattr__(self, "pretraining_tasks", names)
+        counts = {normalise_task_name(task): count for task, count in self.task_demonstrations.items()}
+        object.__setattr__(self, "task_demonstrations", counts)
         for method in self.methods:
             if method not in METHODS:
                 raise UnknownNameError("method", method, list(METHODS))
@@ -94,6 +98,10 @@ class RunConfig:
     def demonstrated_tasks(self) -> tuple[str, ...]:
         """Tasks that are pre-trained on."""
         return self.tasks if self.pretraining_tasks is None else self.pretraining_tasks
+
+    def demonstrated(self, task: str) -> int:
+        """Return the number of demonstrated episodes of `task`."""
+        return self.task_demonstrations.get(task, self.demonstrations)
 
     def rollouts(self, task: str) -> int:
         """Return the number of episodes that a policy collects per round on `task`."""
@@ -121,6 +129,11 @@ class RunConfig:
         missing = sorted(set(self.tasks) - set(self.demonstrated_tasks))
         if missing:
             wrong.append(f"pretraining_tasks={self.pretraining_tasks} (lacks {', '.join(missing)}, which is run)")
+        unknown = sorted(set(self.task_demonstrations) - set(self.demonstrated_tasks))
+        if unknown:
+            wrong.append(f"task_demonstrations={self.task_demonstrations} ({', '.join(unknown)} is not pre-trained on)")
+        if any(count < 1 for count in self.task_demonstrations.values()):
+            wrong.append(f"task_demonstrations={self.task_demonstrations} (needs numbers >= 1)")
         if not self.profile_mix or any(not weight > 0 for weight in self.profile_mix.values()):
             wrong.append(f"profile_mix={dict(self.profile_mix)} (needs weights > 0)")
         return wrong

@@ -117,10 +117,10 @@ class View:
         """The pump has run and stopped."""
         return self.process("pump_s") > 0 and self.process("pumping") == 0
 
-    def cup_under_spout(self, tolerance_m: float = 0.008) -> bool:
-        """The cup stands on the tray under the spout."""
+    def cup_under_spout(self) -> bool:
+        """The cup stands on the tray under the spout, as well as the stage asks."""
         offset = self.cup - self.points["tray"]
-        return bool(np.hypot(offset[0], offset[1]) < tolerance_m and abs(offset[2]) < 0.006)
+        return bool(np.hypot(offset[0], offset[1]) < p.SPOUT_OFFSET_M and abs(offset[2]) < 0.006)
 
     def on_pedestal(self) -> bool:
         """The portafilter stands on the pedestal, centred well enough for a careful barista."""

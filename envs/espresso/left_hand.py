@@ -23,6 +23,8 @@ CARRY_FULL_SPEED = 0.62
 CARRY_WANDER = 0.3
 """A hand with a cup in it bows and sways this much less."""
 RECKLESS_SPEED = 2.2
+SEATED_M = (0.002, 0.009)
+"""A cup is let go this near to its place: people stop when it is good enough, some sooner than others."""
 PRESS_N = 24.0
 """Aim within the tamping window."""
 PRESS_HAND = facing(np.array([0.0, -0.5, -0.87]), np.array([1.0, 0.0, 0.0]))
@@ -151,6 +153,7 @@ class LeftHand:
     def carry_cup(self, goal: np.ndarray, speed: float) -> Motion:
         """Lift, carry level to above `goal`, servo, set down; stops when the cup is lost."""
         view, hand = self.view, self.hand
+        near_enough = self.operator.rng.uniform(*SEATED_M)
         yield from hand.shift(0.012 * UP)
         if not self.holding_cup():
             return
@@ -163,7 +166,7 @@ class LeftHand:
         yield from hand.move(across, rotation, speed, wander=CARRY_WANDER)
         for _ in range(CONTROL_HZ):
             error = goal + 0.001 * UP - view.cup
-            if np.linalg.norm(error[:2]) < 0.003 or not self.holding_cup():
+            if np.linalg.norm(error[:2]) < near_enough or not self.holding_cup():
                 break
             step = 0.2 * np.array([error[0], error[1], 0.0])
             hand.nudge(limited(step, 0.002))
@@ -178,12 +181,13 @@ class LeftHand:
         yield
 
     def bring_cup(self) -> Motion:
-        """Stand the cup under the spout."""
+        """Stand the cup under the spout; after a fumble it stands beside it and is brought again."""
         if not self.holding_cup():
             yield from self.grasp_cup()
         if self.holding_cup() and self.right_is_clear():
             self.phase = "bring_cup"
-            yield from self.carry_cup(self.view.points["tray"], 0.9)
+            beside = self.other.misplaced() if self.operator.fumbles() else np.zeros(3)
+            yield from self.carry_cup(self.view.points["tray"] + beside, 0.9)
             yield from self.operator.look(LOOK_S)
             yield from self.hand.set_jaw(0.95)
         yield

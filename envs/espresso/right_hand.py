@@ -205,7 +205,8 @@ class RightHand:
             yield from self.align(below, direction, 0.0015)
             if self.operator.fumbles():
                 yield from self.align(seat + self.misplaced(), direction, 0.003, timeout_s=0.8)
-                yield from self.align(below, direction, 0.0015)
+                if view.process("engaged") == 0:  # by luck it may be home
+                    yield from self.align(below, direction, 0.0015)
             yield from self.align(seat + 0.001 * UP, direction, 0.001, timeout_s=0.9)
         yield from self.operator.look(LOOK_S)
         if view.process("engaged") > 0 and self.holding():

@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="tasks to pre-train on; else those of the run",
     )
+    parser.add_argument(
+        "--task-demonstrations",
+        nargs="+",
+        type=_task_and_number,
+        default=[],
+        metavar="ID=N",
+        help="demonstrated episodes of tasks that have more or fewer than --demonstrations",
+    )
     parser.add_argument("--pretrained", type=Path, default=None, help="use this finished pre-training of the cache")
     parser.add_argument("--cache", type=Path, default=None, help="folder of pre-trainings; by default runs/pretrained")
     parser.add_argument(
@@ -81,6 +89,13 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
+def _task_and_number(text: str) -> tuple[str, int]:
+    task, _, number = text.partition("=")
+    if not number.isdigit():
+        raise argparse.ArgumentTypeError(f"must be TASK=EPISODES, e.g. Espresso-v0=250, received {text!r}")
+    return task, int(number)
+
+
 def _config(args: argparse.Namespace) -> "RunConfig":
     from recap_bench.config import make_config
     from recap_bench.envs import load_task
@@ -89,6 +104,7 @@ def _config(args: argparse.Namespace) -> "RunConfig":
 
     given = {field: getattr(args, option) for option, (field, _) in OVERRIDES.items()}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changes["task_demonstrations"] = dict(args.task_demonstrations)
     changes |= {name: getattr(args, name) for name in ("out", "cache", "pretrained") if getattr(args, name)}
     if args.pretraining_tasks:
         changes["pretraining_tasks"] = tuple(all_tasks(args.pretraining_tasks))

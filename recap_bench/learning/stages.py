@@ -35,6 +35,9 @@ from recap_bench.method import FitContext, FitResult
 ALL_CONDITIONS = ("positive", "none", "negative")
 """Conditions of a policy trained with drop-out on a computed indicator; the first is the default."""
 
+CHECKED_GUIDANCE = 2.0
+"""Guidance of the variant 'guided' of an iteration's policy; at 1 it is plain conditioning."""
+
 
 @dataclass(frozen=True)
 class Relabelling:
@@ -161,7 +164,9 @@ class Fitting:
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report()}
         warnings = relabelling.warnings if relabelling else ()
         self._write({**diagnostics, "warnings": list(warnings)})
-        variants = {name: {"condition": name} for name in conditions[1:]}
+        variants: dict[str, dict[str, Any]] = {name: {"condition": name} for name in conditions[1:]}
+        if relabelling and "none" in conditions and guidance != CHECKED_GUIDANCE:
+            variants["guided"] = {"guidance": CHECKED_GUIDANCE}
         return FitResult(context.folder / "policy", diagnostics, variants, warnings)
 
     @cached_property

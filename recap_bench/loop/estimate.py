@@ -33,7 +33,7 @@ GRADIENT_STEPS = 20
 INFERENCES = 5
 """Chunks of all simulations that are inferred to measure the policy."""
 
-CONDITIONS = 3
+CONDITIONS = 4
 """Conditions of the check, at most."""
 
 
@@ -85,7 +85,7 @@ def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
     if phase.name == plan.DEMONSTRATIONS and phase.method != plan.PRETRAINING:
         return 0.0  # the run takes over those of the pre-training
     if phase.name == plan.DEMONSTRATIONS:
-        return config.demonstrations * pace.demonstration_steps * pace.control_step_s
+        return config.demonstrated(phase.task) * pace.demonstration_steps * pace.control_step_s
     if phase.name == plan.PRETRAIN:
         return values_s + policy.pretrain_steps * pace.policy_step_s
     if phase.name == plan.FIT:

@@ -105,7 +105,7 @@ class Phases:
             self._store(phase).link(self._store(shared), phase.group)
             return self._needed(shared)
         controllers = Controllers(profiles=self.config.profile_mix)
-        return self._collect_into(phase, controllers, self.config.demonstrations, "demonstration")
+        return self._collect_into(phase, controllers, self.config.demonstrated(phase.task), "demonstration")
 
     def _collect(self, phase: Phase) -> dict[str, Any]:
         policy = self._policy(plan.behaviour(phase))

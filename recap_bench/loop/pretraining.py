@@ -33,7 +33,7 @@ def recipe(config: RunConfig) -> dict[str, Any]:
     """Return everything that decides the demonstrations and the pre-trained networks, in JSON types."""
     return {
         "tasks": list(config.demonstrated_tasks),
-        "demonstrations": config.demonstrations,
+        "demonstrations": {task: config.demonstrated(task) for task in config.demonstrated_tasks},
         "profile_mix": dict(config.profile_mix),
         "randomization": config.randomization,
         "start": {task: config.start if task in config.tasks else None for task in config.demonstrated_tasks},

@@ -22,9 +22,9 @@ FITTING = (plan.PRETRAIN, plan.FIT)
 def prior_s(config: RunConfig, phase: Phase) -> float:
     """Return how long `phase` may take [s] before any has been timed; only relations matter much."""
     episodes = {
-        plan.DEMONSTRATIONS: config.demonstrations,
+        plan.DEMONSTRATIONS: config.demonstrated(phase.task),
         plan.EVALUATION: config.evaluation_episodes,
-        plan.CHECK: 3 * config.check_episodes,
+        plan.CHECK: 4 * config.check_episodes,
     }
     if phase.name in FITTING:
         policy = config.learning.policy

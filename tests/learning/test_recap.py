@@ -61,7 +61,7 @@ def test_one_iteration_leaves_policy_value_labels_and_diagnostics(fitted):
 
 def test_variants_open_the_same_checkpoint_otherwise(fitted):
     _, result = fitted
-    assert list(result.variants) == ["none", "negative"]
+    assert list(result.variants) == ["none", "negative", "guided"]
     for name, overrides in result.variants.items():
         assert load_policy(result.policy, **overrides).condition == name
 

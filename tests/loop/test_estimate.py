@@ -42,7 +42,7 @@ CONFIG = replace(
         (1, plan.AUTONOMOUS, 7 * 1500 * 0.002),
         (1, plan.CORRECTED, 3 * 1500 * 0.002),
         (1, plan.EVALUATION, 20 * 1500 * 0.002),
-        (1, plan.CHECK, 3 * 5 * 1500 * 0.002),
+        (1, plan.CHECK, 4 * 5 * 1500 * 0.002),
     ],
 )
 def test_a_phase_takes_its_steps_at_the_measured_pace(iteration: int, name: str, seconds: float) -> None:
