@@ -16,7 +16,7 @@ class TshirtsShortsTask(LaundryTask):
 
     garments = GARMENTS
     stack = True
-    layout = Layout(middle=(0.22, 0.03))
+    layout = Layout(middle=(0.22, 0.03), cuts=True)
     starts = STARTS
     spec = TaskSpec(
         name="LaundryTshirtsShorts-v0",
