@@ -79,6 +79,24 @@ def test_an_option_without_effect_is_refused(changes):
         RunConfig(**changes)
 
 
+def test_a_task_may_have_its_own_number_of_demonstrations():
+    config = make_config(
+        "standard",
+        pretraining_tasks=("Espresso-v0", "BoxAssembly-v0"),
+        task_demonstrations={"recap_bench/BoxAssembly-v0": 60},
+    )
+    assert (config.demonstrated("Espresso-v0"), config.demonstrated("BoxAssembly-v0")) == (250, 60)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [({"BoxAssembly-v0": 60}, "BoxAssembly-v0 is not pre-trained on"), ({"Espresso-v0": 0}, "needs numbers >= 1")],
+)
+def test_unusable_numbers_of_demonstrations_are_named(counts, message):
+    with pytest.raises(ConfigurationError, match=message):
+        RunConfig(task_demonstrations=counts)
+
+
 def test_the_tasks_of_a_run_have_to_be_pretrained_on():
     with pytest.raises(ConfigurationError, match="lacks Espresso-v0, which is run"):
         RunConfig(pretraining_tasks=("BoxAssembly-v0",))

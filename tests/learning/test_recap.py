@@ -63,7 +63,9 @@ def test_variants_open_the_same_checkpoint_otherwise(fitted):
     _, result = fitted
     assert list(result.variants) == ["none", "negative", "guided"]
     for name, overrides in result.variants.items():
-        assert load_policy(result.policy, **overrides).condition == name
+        policy = load_policy(result.policy, **overrides)
+        expected = ("positive", 2.0) if name == "guided" else (name, 1.0)
+        assert (policy.condition, policy.guidance) == expected
 
 
 def test_two_fits_with_one_seed_give_the_same_weights(fitted, everything, pretrained, tmp_path):

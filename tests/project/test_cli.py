@@ -82,10 +82,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 
 
 def test_the_plan_of_a_run_is_printed_without_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "run"
-    assert main(["run", "--dry-run", "--out", str(out), "--seeds", "3", "4", "--demonstrations", "7"]) == 0
+    out, own = tmp_path / "run", ["--task-demonstrations", "Espresso-v0=5"]
+    assert main(["run", "--dry-run", "--out", str(out), "--seeds", "3", "4", "--demonstrations", "7", *own]) == 0
     text = capsys.readouterr().out
     assert "demonstrations: 7" in text
+    assert "task_demonstrations: {'Espresso-v0': 5}" in text
     assert "control steps/s" in text
     hours = [float(line.split()[1]) for line in text.splitlines() if line.split()[2:3] == ["h"]]
     assert len(hours) == 16

@@ -5,10 +5,13 @@
 
 import numpy as np
 import pytest
+from disturbing import put
 from espresso_disturbance import DISTURBANCE
 from exam import Subject, operated_by, play, play_without_skill, recover
 
-from recap_bench.envs import task_spec
+from recap_bench.envs import make_vec, task_spec
+from recap_bench.envs.espresso.barista_view import View
+from recap_bench.envs.espresso.verdict import STAGES
 from recap_bench.envs.operators import PROFILES
 
 SEED = 400_000
@@ -54,6 +57,18 @@ def test_operators_solve_the_same_start_in_different_ways():
         for b in range(a):
             steps = min(len(result.actions[a]), len(result.actions[b]))
             assert np.abs(result.actions[a][:steps] - result.actions[b][:steps]).max() > 0.05
+
+
+@pytest.mark.parametrize(("beside_m", "presses"), [(0.010, True), (0.014, False)])
+def test_the_barista_presses_where_the_stage_counts_the_cup_as_brought(beside_m, presses):
+    """A stricter operator leaves no demonstration for what a policy does next."""
+    env = make_vec("Espresso-v0", 1, threads=1)
+    env.reset(seed=SEED)
+    task = env.task
+    put(task, 0, "cup", np.array([*(task.points["tray"] + [beside_m, 0.0, 0.0]), 1, 0, 0, 0]))
+    task.simulation.forward(np.array([0]))
+    task.advance(np.array([0]))
+    assert View(task, 0).cup_under_spout() == presses == task.stages[0, STAGES.index("bring_cup")]
 
 
 def test_the_oracle_recovers_from_disturbed_states():
