@@ -21,7 +21,7 @@
           ...                       whatever the fit writes: checkpoints, labels, logs
           evaluation.json           summary of the evaluation
           evaluation.csv            one row per episode
-          check.json                positive, unconditional and negative condition of the same policy
+          check.json                the conditions of the same policy: positive, none, negative, guided
 
 Runs share a pre-training (recap_bench.loop.pretraining), which lies in a folder of the cache, laid out alike:
 

@@ -24,7 +24,7 @@ column divides by all successes of watched episodes."""
 CHECK_TITLE = """## The condition of one policy
 
 The same policy on the same start states, told that its actions are good ('positive', as it is evaluated), told nothing,
-or told that they are bad."""
+told that they are bad, or told that they are good with guidance 2 instead of 1 ('guided')."""
 
 
 def cost_table(runs: Sequence[Path]) -> pd.DataFrame:
