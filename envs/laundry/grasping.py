@@ -3,9 +3,9 @@
 When the jaws close, every vertex that lies between the closed pads (inside the volume of the pads and within the
 gap, plus one layer's thickness) is tied to the hand where it is, in whatever layer it lies, up to four of them; a
 closing hand that has no vertex between its pads holds nothing. The tie is a soft ball joint: it stretches with the
-force on it, and gives way when it is stretched too far, so that the cloth slips out of the hand: at about 5 N on one
-vertex (3 N at 12 mm measured on a cuff held in the air, carried on in proportion), 4 times a shirt's weight. At 12 mm
-a heap that was lifted by one vertex was lost half-way up. Opening the jaws lets go of everything.
+force on it, and gives way when it is stretched too far, so that the cloth slips out of the hand: at 5.2 to 6.0 N on one
+vertex (measured eight times, pulled sideways by 2.5 N more each second), 4 times a shirt's weight. At 12 mm (3 N) a
+heap that was lifted by one vertex was lost half-way up. Opening the jaws lets go of everything.
 
 Limits: the pads themselves do not collide with cloth, since their contact is what the tie stands for; cloth is held at
 its vertices only, so a pinch in the middle of a 35 mm cell misses; a vertex cannot slide within the grip; it is held or

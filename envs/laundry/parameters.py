@@ -30,7 +30,7 @@ PAD_FORWARD_M, PAD_BACK_M, PAD_HALF_WIDTH_M = 0.017, 0.027, 0.011
 PINCH_SLACK_M = 0.004
 """Cloth this far outside the closed gap is still squeezed: one layer's thickness."""
 PULL_OFF_M = 0.020
-"""Stretch of the grip's spring at which a vertex slips out of the pads: a pull of 5 N, see grasping.py."""
+"""Stretch of the grip's spring at which a vertex slips out of the pads: a pull of 5 to 6 N, see grasping.py."""
 
 # --- The table ---
 TABLE_CENTRE_M, TABLE_HALF_M = np.array([0.20, 0.0]), np.array([0.45, 0.55])
