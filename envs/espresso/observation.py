@@ -23,6 +23,8 @@ STATE_NAMES = (
     *vector_names("button_to_right_grasp", "_m"),
     *vector_names("near_handle_in_right_hand", ""),
     *vector_names("near_cup_in_left_hand", ""),
+    *vector_names("near_knob_to_left_grasp", ""),
+    *vector_names("near_button_to_right_grasp", ""),
     *vector_names("near_portafilter_to_chute", ""),
     *vector_names("near_portafilter_to_pedestal", ""),
     *vector_names("near_portafilter_to_seat", ""),
@@ -59,10 +61,13 @@ def environment_state(world: World, brew: Brew, fixtures: Fixtures, points: dict
     handle = _in_hand(world, 1, world.handle)
     cup = _in_hand(world, 0, world.cup + 0.5 * p.CUP_HEIGHT_M * world.cup_up)
     knob = points["knob"] + world.tamper[:, None] * np.array([0.0, 0.0, 1.0]) - world.hands[:, 0]
+    button = points["button"] - world.hands[:, 1]
     spout = np.append(fixtures.seat[:2], points["tray"][2])
     near = [
         handle,
         cup,
+        knob,
+        button,
         world.portafilter - (fixtures.chute - points["chute_drop"]),
         world.portafilter - fixtures.tamper_axis,
         world.portafilter - fixtures.seat,
@@ -81,7 +86,7 @@ def environment_state(world: World, brew: Brew, fixtures: Fixtures, points: dict
         handle,
         cup,
         knob,
-        points["button"] - world.hands[:, 1],
+        button,
         np.tanh(np.concatenate(near, axis=1) / NEAR_M),
         fixtures.mat,
         _scalars(world, brew, fixtures),

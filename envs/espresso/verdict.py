@@ -29,15 +29,16 @@ def stages_reached(world: World, brew: Brew, fixtures: Fixtures) -> np.ndarray:
     on_tray = (np.abs(world.cup[:, 2] - 0.012) < 0.006) & (world.cup_up[:, 2] > 0.98)
     full = brew.shot_ml >= p.SHOT_FULL_ML
     good = (brew.pump_s > 0) & (brew.pumping == 0) & (brew.bad_shot == 0)
+    extracted = full & good
     return np.stack(
         [
             lifted,
             brew.dose_g >= p.DOSE_MIN_G,
             good_puck(brew),
             brew.locked > 0,
-            under_spout & on_tray,
-            full & good,
-            full & good & (brew.served_s >= p.SERVE_HOLD_S),
+            (under_spout & on_tray) | extracted,  # a cup farther out may have caught it all
+            extracted,
+            extracted & (brew.served_s >= p.SERVE_HOLD_S),
         ],
         axis=1,
     )
