@@ -5,7 +5,7 @@ import pytest
 from handmade import FAR, MAT, RADIUS_M, TRAY, UPRIGHT, make_brew, make_fixtures, make_world, offsets, run, tilted
 
 from recap_bench.envs.espresso import parameters as p
-from recap_bench.envs.espresso import processes
+from recap_bench.envs.espresso import processes, verdict
 from recap_bench.envs.espresso.processes import DT
 
 PUMP_STEPS = round(p.PUMP_LIMIT_S / DT) + 5
@@ -147,3 +147,20 @@ class TestServing:
         brew = run(processes.serve, make_brew(), make_world(cup=MAT), 0.5)
         run(processes.serve, brew, make_world(cup=MAT, cup_velocity=[0.1, 0, 0]), DT)
         assert brew.served_s == 0
+
+
+class TestBringing:
+    STAGE = verdict.STAGES.index("bring_cup")
+
+    def reached(self, beside_m, **given):
+        world, brew = make_world(cup=TRAY + [beside_m, 0.0, 0.0]), make_brew(**given)
+        return verdict.stages_reached(world, brew, make_fixtures())[0, self.STAGE]
+
+    def test_the_cup_must_stand_near_the_spout(self):
+        assert self.reached(p.SPOUT_OFFSET_M - 0.001)
+        assert not self.reached(p.SPOUT_OFFSET_M + 0.001)
+
+    def test_a_cup_that_has_caught_the_shot_was_brought(self):
+        """Or an espresso that is made and served would never be a success."""
+        assert self.reached(0.015, shot_ml=p.SHOT_FULL_ML, pump_s=4.0)
+        assert not self.reached(0.015, shot_ml=0.9 * p.SHOT_FULL_ML, pump_s=4.0)
