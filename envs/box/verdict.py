@@ -25,7 +25,7 @@ def stages_reached(world: World, work: Work) -> np.ndarray:
     built = work.latched.all(axis=1)
     labelled = label_in_area(work) & ~label_gripped(world).any(axis=1)
     placed = work.placed_s >= p.PLACE_HOLD_S
-    return np.stack([in_jig(world), built, labelled, built & labelled & placed], axis=1)
+    return np.stack([in_jig(world) | built, built, labelled, built & labelled & placed], axis=1)
 
 
 def in_jig(world: World) -> np.ndarray:
