@@ -153,7 +153,7 @@ class TestBringing:
     STAGE = verdict.STAGES.index("bring_cup")
 
     def reached(self, beside_m, **given):
-        world, brew = make_world(cup=TRAY + [beside_m, 0.0, 0.0]), make_brew(**given)
+        world, brew = make_world(cup=TRAY + np.array([beside_m, 0.0, 0.0])), make_brew(**given)
         return verdict.stages_reached(world, brew, make_fixtures())[0, self.STAGE]
 
     def test_the_cup_must_stand_near_the_spout(self):
