@@ -16,6 +16,9 @@ from recap_bench.errors import ConfigurationError, RenderingUnavailableError
 BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 """Value of MUJOCO_GL -> module with its OpenGL context."""
 
+SWITCHED_OFF = ("disable", "disabled", "off", "false", "0")
+"""Values of MUJOCO_GL with which MuJoCo loads no OpenGL."""
+
 INSTALL_HINT = (
     "On Debian or Ubuntu install libegl1, libgl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa. "
     'obs_mode="state" without render_mode needs none of them.'
@@ -131,6 +134,8 @@ def _make_gl_context(width: int, height: int) -> Any:
     directly, so that it does not matter what MUJOCO_GL was when mujoco was imported.
     """
     name = os.environ.get("MUJOCO_GL", "").lower().strip() or ("egl" if platform.system() == "Linux" else "glfw")
+    if name in SWITCHED_OFF:
+        raise RenderingUnavailableError(f"MUJOCO_GL={name} switches rendering off. Unset it, or name egl or osmesa.")
     if name not in BACKENDS:
         raise ConfigurationError(f"MUJOCO_GL must be one of {', '.join(BACKENDS)} to render, got {name!r}.")
     try:

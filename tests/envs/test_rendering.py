@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recap_bench.envs.rig import CAMERAS
+from recap_bench.errors import RenderingUnavailableError
 
 BLOCKED = """
 import sys
@@ -52,6 +53,13 @@ def run_python(code):
 def test_state_mode_works_without_opengl_and_pixels_say_what_to_install():
     result = run_python(BLOCKED)
     assert result.returncode == 0, result.stderr
+
+
+def test_rendering_that_is_switched_off_is_unavailable(make_push, monkeypatch):
+    """Runs leave out their films then; any other error would end them."""
+    monkeypatch.setenv("MUJOCO_GL", "disabled")
+    with pytest.raises(RenderingUnavailableError, match="MUJOCO_GL=disabled switches rendering off"):
+        make_push(1, obs_mode="pixels", image_size=16).reset(seed=0)
 
 
 def test_state_observations_hold_no_pixels_and_make_no_context(make_push):
