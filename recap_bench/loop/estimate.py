@@ -33,9 +33,6 @@ GRADIENT_STEPS = 20
 INFERENCES = 5
 """Chunks of all simulations that are inferred to measure the policy."""
 
-CONDITIONS = 4
-"""Conditions of the check, at most."""
-
 
 @dataclass(frozen=True)
 class Pace:
@@ -93,7 +90,9 @@ def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
         return values_s + policy.fit_steps * pace.policy_step_s if later else policy.sft_steps * pace.policy_step_s
     if phase.name in plan.COLLECTIONS:
         return plan.collection_size(config, phase.task, phase.name) * attempt_s
-    return attempt_s * (CONDITIONS * config.check_episodes if phase.name == plan.CHECK else config.evaluation_episodes)
+    if phase.name == plan.CHECK:
+        return plan.CHECKED_CONDITIONS * config.check_episodes * attempt_s
+    return config.evaluation_episodes * attempt_s
 
 
 def estimate_s(config: RunConfig, phases: tuple[Phase, ...], paces: Mapping[str, Pace]) -> list[float]:

@@ -27,6 +27,9 @@ UNCORRECTED = "uncorrected"
 COLLECTIONS = (AUTONOMOUS, CORRECTED, UNCORRECTED)
 """Kinds of collection: a first part that every method has, and a second part with or without an operator."""
 
+CHECKED_CONDITIONS = 4
+"""Conditions that a check tries, at most: positive, none, negative, guided."""
+
 
 @dataclass(frozen=True)
 class Phase:

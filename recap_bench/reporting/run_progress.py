@@ -24,7 +24,7 @@ def prior_s(config: RunConfig, phase: Phase) -> float:
     episodes = {
         plan.DEMONSTRATIONS: config.demonstrated(phase.task),
         plan.EVALUATION: config.evaluation_episodes,
-        plan.CHECK: 4 * config.check_episodes,
+        plan.CHECK: plan.CHECKED_CONDITIONS * config.check_episodes,
     }
     if phase.name in FITTING:
         policy = config.learning.policy
