@@ -13,17 +13,21 @@ Config = TypeVar("Config")
 def override(config: Config, assignments: Sequence[str]) -> Config:
     """Return `config` with every 'name=value' of `assignments`; names have dots where configs are nested.
 
-    Values are JSON, or else text. Raises ConfigurationError for an unknown name or a value of another kind.
+    All are applied at once, so that their order does not matter where options bound each other; of two for the same
+    option the later one counts. Values are JSON, or else text. Raises ConfigurationError for an unknown name or a
+    value of another kind.
     """
+    changes: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigurationError(f"An option is written NAME=VALUE, received {assignment!r}.")
-        config = _replaced(config, name.split("."), _value(text), assignment)
-    return config
+        _note(changes, config, name.split("."), _value(text), assignment)
+    return _changed(config, changes)
 
 
-def _replaced(config: Any, path: list[str], value: Any, assignment: str) -> Any:
+def _note(changes: dict[str, Any], config: Any, path: list[str], value: Any, assignment: str) -> None:
+    """Write one assignment into `changes`, which is nested as `config` is."""
     known = [field.name for field in fields(config)]
     if path[0] not in known:
         raise ConfigurationError(f"Unknown option in {assignment!r}: {path[0]!r}. Known: {', '.join(known)}.")
@@ -31,11 +35,18 @@ def _replaced(config: Any, path: list[str], value: Any, assignment: str) -> Any:
     if len(path) > 1:
         if not is_dataclass(current):
             raise ConfigurationError(f"{path[0]!r} in {assignment!r} has no options of its own.")
-        return replace(config, **{path[0]: _replaced(current, path[1:], value, assignment)})
-    if is_dataclass(current):
+        _note(changes.setdefault(path[0], {}), current, path[1:], value, assignment)
+    elif is_dataclass(current):
         inner = ", ".join(f"{path[0]}.{field.name}" for field in fields(current))
         raise ConfigurationError(f"{assignment!r} names a group of options. Known: {inner}.")
-    return replace(config, **{path[0]: _converted(value, current, assignment)})
+    else:
+        changes[path[0]] = _converted(value, current, assignment)
+
+
+def _changed(config: Any, changes: dict[str, Any]) -> Any:
+    groups = {name: getattr(config, name) for name in changes if is_dataclass(getattr(config, name))}
+    inner = {name: _changed(group, changes[name]) for name, group in groups.items()}
+    return replace(config, **{**changes, **inner})
 
 
 def _converted(value: Any, current: Any, assignment: str) -> Any:

@@ -31,3 +31,14 @@ def test_options_of_nested_configs_are_replaced():
 def test_what_cannot_be_set_is_named(assignment, message):
     with pytest.raises(ConfigurationError, match=message):
         override(make_config("quick", out="x"), [assignment])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_options_that_bound_each_other_may_come_in_any_order(order):
+    assignments = ["learning.value.steps=40", "learning.value.check_every=20"]
+    value = override(make_config("standard", out="x"), assignments[::order]).learning.value
+    assert (value.steps, value.check_every) == (40, 20)
+
+
+def test_the_later_of_two_values_counts():
+    assert override(make_config("quick", out="x"), ["iterations=3", "iterations=4"]).iterations == 4
