@@ -5,7 +5,7 @@ control step, so that a script reads as a sequence and two hands can run theirs 
 """
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from recap_bench.envs.rig import ACTION_DIM, ARM_BASES_M, SIDES, Rig, solve_hand
 from recap_bench.envs.simulation import CONTROL_HZ
 
 Motion = Iterator[None]
+Pose = tuple[np.ndarray, np.ndarray]
+"""Position (3,) [m] and rotation (3, 3)."""
 
 HAND_SPEED_M_S = 0.42
 """Peak-limited mean speed of a skilled operator's free motion."""
@@ -28,6 +30,22 @@ WANDER_HARMONICS = 3
 """Half waves of a path's deviation from the straight line; people steer as they go."""
 JOINT_STEP_RAD = 0.12
 """Largest change of a joint target per control step (6 rad/s)."""
+SERVO_GAIN = 0.15
+"""Share of the seen error that the eye corrects per control step: about 0.15 s to two thirds, as people do."""
+SERVO_TURN_RAD = 0.05
+"""Largest turn per control step while correcting."""
+FUNNEL_CLEAR_M = 0.003
+"""Sideways error with which a hand may come down to its goal; beyond it ..."""
+FUNNEL_SLOPE = 1.5
+"""... it stays this much higher per metre of error."""
+LEASH_M = 0.025
+"""A hand that is held back is not commanded farther ahead than this: it returns without a lash when let go."""
+AIMED_M = 0.002
+"""A hand this close to its goal ..."""
+AIMED_RAD = 0.04
+"""... and turned this little from it has arrived."""
+SERVO_S = 2.5
+"""What has not arrived after this time, at a skilled operator's pace, is held back by something."""
 
 
 class Hand:
@@ -84,6 +102,34 @@ class Hand:
             self.jaw += float(np.clip(opening - self.jaw, -step, step))
             yield
         yield from wait(settle_s)
+
+
+def servo(
+    hand: Hand,
+    grasp: Callable[[], Pose],
+    seen: Callable[[], Pose],
+    wanted: Callable[[], Pose],
+    speed: float = 1.0,
+    while_true: Callable[[], bool] = lambda: True,
+    tolerance_m: float = AIMED_M,
+) -> Motion:
+    """Move a hand by eye until what is `seen`, itself or what it holds, is where it is `wanted`, which may move.
+
+    `grasp` tells where the hand is. It comes down as into a funnel: beside its goal first.
+    """
+    pace = hand.operator.profile.speed
+    most = HAND_SPEED_M_S * speed * pace / CONTROL_HZ
+    for _ in range(round(SERVO_S * CONTROL_HZ / pace)):
+        (position, turned), (goal, rotation) = seen(), wanted()
+        error, turn = goal - position, rotation_vector(rotation @ turned.T)
+        if not while_true() or (np.linalg.norm(error) < tolerance_m and np.linalg.norm(turn) < AIMED_RAD):
+            return
+        error[2] += FUNNEL_SLOPE * max(0.0, float(np.hypot(error[0], error[1])) - FUNNEL_CLEAR_M)
+        place, _ = grasp()
+        turn = limited(SERVO_GAIN * turn, SERVO_TURN_RAD)
+        hand.nudge(limited(SERVO_GAIN * error, most) + np.cross(turn, place - position), turn)
+        hand.position = place + limited(hand.position - place, LEASH_M)
+        yield
 
 
 class Operator:

@@ -6,7 +6,6 @@ from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.hands import (
     JAW_ALONG_X,
     JAW_ALONG_Y,
-    LEASH_M,
     LEFT,
     RIGHT,
     SIGN,
@@ -14,7 +13,7 @@ from recap_bench.envs.box.hands import (
     UP,
     Phases,
 )
-from recap_bench.envs.scripting import Motion, limited, wait
+from recap_bench.envs.scripting import LEASH_M, Motion, limited, wait
 from recap_bench.envs.simulation import CONTROL_HZ
 
 SWEEP_RADIUS_M = 0.030

@@ -5,19 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recap_bench.envs.scripting import (
-    HAND_SPEED_M_S,
-    Hand,
-    Motion,
-    facing,
-    limited,
-    nearer_half_turn,
-    rotation_vector,
-)
-from recap_bench.envs.simulation import CONTROL_HZ
-
-Pose = tuple[np.ndarray, np.ndarray]
-"""Position (3,) [m] and rotation (3, 3)."""
+from recap_bench.envs.scripting import AIMED_M, Hand, Motion, Pose, facing, nearer_half_turn, servo
 
 LEFT, RIGHT = 0, 1
 SIGN = (1.0, -1.0)
@@ -34,20 +22,6 @@ STRAIGHT = 0.0
 """Share of the operator's wandering in contact, and ..."""
 CARRY_WANDER = 0.3
 """... with something in the hand."""
-SERVO_GAIN = 0.15
-"""Share of the seen error that the eye corrects per control step: about 0.15 s to two thirds, as people do."""
-SERVO_TURN_RAD = 0.05
-"""Largest turn per control step while correcting."""
-FUNNEL_CLEAR_M = 0.003
-"""Sideways error with which a hand may come down to its goal; beyond it ..."""
-FUNNEL_SLOPE = 1.5
-"""... it stays this much higher per metre of error."""
-LEASH_M = 0.025
-"""A hand that is held back is not commanded farther ahead than this: it returns without a lash when let go."""
-AIMED_M = 0.002
-"""A hand this close to its goal ..."""
-AIMED_RAD = 0.04
-"""... and turned this little from it has arrived."""
 REST_M = (np.array([0.10, 0.26, 0.26]), np.array([0.10, -0.26, 0.26]))
 
 
@@ -97,21 +71,9 @@ class Phases:
         speed: float = 1.0,
         while_true: Callable[[], bool] = lambda: True,
         tolerance_m: float = AIMED_M,
-        timeout_s: float = 2.5,
     ) -> Motion:
         """Move a hand until what is `seen`, itself or what it holds, is where it is `wanted`."""
-        hand, most = self.hand(side), HAND_SPEED_M_S * speed * self.operator.profile.speed / CONTROL_HZ
-        for _ in range(round(timeout_s * CONTROL_HZ / self.operator.profile.speed)):
-            (position, turned), (goal, rotation) = seen(), wanted()
-            error, turn = goal - position, rotation_vector(rotation @ turned.T)
-            if not while_true() or (np.linalg.norm(error) < tolerance_m and np.linalg.norm(turn) < AIMED_RAD):
-                return
-            error[2] += FUNNEL_SLOPE * max(0.0, float(np.hypot(error[0], error[1])) - FUNNEL_CLEAR_M)
-            grasp, _ = self.view.hand(side)
-            turn = limited(SERVO_GAIN * turn, SERVO_TURN_RAD)
-            hand.nudge(limited(SERVO_GAIN * error, most) + np.cross(turn, grasp - position), turn)
-            hand.position = grasp + limited(hand.position - grasp, LEASH_M)
-            yield
+        yield from servo(self.hand(side), lambda: self.view.hand(side), seen, wanted, speed, while_true, tolerance_m)
 
     def both(self, *motions: Motion) -> Motion:
         """Run one motion per hand side by side until all have ended."""

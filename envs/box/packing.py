@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from recap_bench.envs.box import parameters as p
-from recap_bench.envs.box.hands import CARRY_WANDER, DOWN, LEFT, RIGHT, STRAIGHT, TRAVEL_M, UP, Phases, Pose
-from recap_bench.envs.scripting import Motion, facing, nearer_half_turn, rotation_matrices, wait
+from recap_bench.envs.box.hands import CARRY_WANDER, DOWN, LEFT, RIGHT, STRAIGHT, TRAVEL_M, UP, Phases
+from recap_bench.envs.scripting import Motion, Pose, facing, nearer_half_turn, rotation_matrices, wait
 
 LABEL_JAW = 0.35
 """Opening around the pull tab before closing."""

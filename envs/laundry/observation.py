@@ -22,7 +22,9 @@ def state_names(garments: tuple[str, ...], stack: bool) -> tuple[str, ...]:
         names += [*vector_names(name, "_m"), f"{name}_visible"]
     names.append("front_up")
     for side in SIDES:
-        names += [*vector_names(f"near_key_point_in_{side}_hand", ""), f"{side}_held"]
+        for name in KEY_POINTS:
+            names += vector_names(f"near_{name}_in_{side}_hand", "")
+        names.append(f"{side}_held")
     if stack:
         names += ["mat_x_m", "mat_y_m"]
     if len(garments) > 1:
@@ -45,7 +47,7 @@ def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray 
         measured.front_up[:, None],
     ]
     for side in range(2):
-        columns += [_nearest(measured, seen, side), measured.held[:, side, None] / p.SLOTS]
+        columns += [_close_view(measured, seen, side), measured.held[:, side, None] / p.SLOTS]
     if not np.isnan(measured.mat).any():
         columns.append(measured.mat)
     if garment is not None:
@@ -53,8 +55,7 @@ def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray 
     return np.concatenate(columns, axis=1)
 
 
-def _nearest(measured: Measured, seen: np.ndarray, side: int) -> np.ndarray:
-    """Return the key point nearest to a hand, in the frame of the hand, squashed to (-1, 1), (k, 3)."""
+def _close_view(measured: Measured, seen: np.ndarray, side: int) -> np.ndarray:
+    """Return every key point in the frame of a hand, squashed to (-1, 1), (k, 3 K)."""
     offset = seen - measured.hands[:, side, None]
-    nearest = offset[np.arange(len(seen)), (offset**2).sum(2).argmin(1), None]
-    return np.tanh((nearest @ measured.hand_rotations[:, side])[:, 0] / NEAR_M)
+    return np.tanh(offset @ measured.hand_rotations[:, side] / NEAR_M).reshape(len(seen), -1)
