@@ -36,8 +36,6 @@ PADS_M = np.array([0.060, 0.030, 0.030])
 FOLLOW_M_S, FOLLOW_S, CLOSE_S = 0.4, 0.6, 0.16
 DOWN_SPEED, TAKEN_M = 1.0, 0.0025
 """Share of a free motion's speed with which a hand comes down to cloth, and how exactly."""
-PRESS_M = 0.0015
-"""How far below the table the fingertips are then sent, as people do: the table decides how low they close, about 10 N."""
 LAG_S = 0.06
 """The arms lag their commands."""
 BOTH = (LEFT, RIGHT)
@@ -74,18 +72,10 @@ class Gripping:
         idle = [side for side in BOTH if side not in vertices]
         reaching = [self.reach(side, vertex, skim) for side, vertex in vertices.items()]
         yield from side_by_side(*(self.park(side) for side in idle), *reaching)
-        yield from side_by_side(*(self.close(side, pressed=not skim) for side in vertices))
+        yield from side_by_side(*(self.hand(side).set_jaw(0.0, settle_s=LAG_S) for side in vertices))
         taken = {side: vertex for side, vertex in vertices.items() if vertex in self.view.held(side)}
         yield from self.let_go([side for side in vertices if side not in taken])
         return taken
-
-    def close(self, side: int, pressed: bool) -> Motion:
-        """Close a hand that is at its grip, its fingertips `pressed` onto the table or just above it."""
-        hand, down = self.hand(side), PRESS_M * pressed * UP
-        if pressed:
-            yield from hand.move_now(hand.position - down, wander=0.0)
-        yield from hand.set_jaw(0.0, settle_s=LAG_S)
-        hand.position = hand.position + down
 
     def reach(self, side: int, vertex: int, skim: bool = False) -> Motion:
         """Go above a vertex, then down to it by eye, aiming at where it is seen."""
