@@ -107,16 +107,17 @@ class Hand:
 def servo(
     hand: Hand,
     grasp: Callable[[], Pose],
-    seen: Callable[[], Pose],
     wanted: Callable[[], Pose],
     speed: float = 1.0,
-    while_true: Callable[[], bool] = lambda: True,
     tolerance_m: float = AIMED_M,
+    seen: Callable[[], Pose] | None = None,
+    while_true: Callable[[], bool] = lambda: True,
 ) -> Motion:
-    """Move a hand by eye until what is `seen`, itself or what it holds, is where it is `wanted`, which may move.
+    """Move a hand by eye until what is `seen`, its own `grasp` or what it holds, is where it is `wanted`.
 
-    `grasp` tells where the hand is. It comes down as into a funnel: beside its goal first.
+    The goal may move. The hand comes down to it as into a funnel: beside it first.
     """
+    seen = seen or grasp
     pace = hand.operator.profile.speed
     most = HAND_SPEED_M_S * speed * pace / CONTROL_HZ
     for _ in range(round(SERVO_S * CONTROL_HZ / pace)):

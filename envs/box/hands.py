@@ -1,6 +1,7 @@
 """Hand postures and motions that all phases of the packer share."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,8 @@ class Phases:
         tolerance_m: float = AIMED_M,
     ) -> Motion:
         """Move a hand until what is `seen`, itself or what it holds, is where it is `wanted`."""
-        yield from servo(self.hand(side), lambda: self.view.hand(side), seen, wanted, speed, while_true, tolerance_m)
+        grasp = partial(self.view.hand, side)
+        yield from servo(self.hand(side), grasp, wanted, speed, tolerance_m, seen, while_true)
 
     def both(self, *motions: Motion) -> Motion:
         """Run one motion per hand side by side until all have ended."""

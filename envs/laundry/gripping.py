@@ -1,6 +1,7 @@
 """Taking hold of the garment with both hands, and letting go: closed-loop on where its vertices are seen."""
 
 from collections.abc import Generator, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +92,7 @@ class Gripping:
             goal, rotation = grip_at(side, view.vertices()[vertex] + miss, skim)
             return goal, nearer_half_turn(rotation, hand.rotation)
 
-        yield from servo(hand, lambda: view.hand(side), lambda: view.hand(side), wanted, DOWN_SPEED, tolerance_m=TAKEN_M)
+        yield from servo(hand, partial(view.hand, side), wanted, DOWN_SPEED, TAKEN_M)
         hand.position, _ = wanted()  # the eye's last command ran ahead of the hand
 
     def take_in_air(self, side: int, vertex: int) -> Attempt:

@@ -18,6 +18,7 @@ from recap_bench.envs.scripting import (
     nearer_half_turn,
     rotation_matrices,
     rotation_vector,
+    servo,
     wait,
 )
 from recap_bench.envs.simulation import CONTROL_HZ, Simulation
@@ -241,3 +242,41 @@ class TestOracle:
         np.testing.assert_allclose(oracle.act(self.IDS), before, atol=1e-9)
         assert (action[:, 13] == 0).all()
         assert (np.abs(action - posture)[:, 7:13].max(1) > 0.2).all()
+
+
+class TestServo:
+    """A hand that follows its command with a lag, sent to GOAL by eye."""
+
+    def run(self, wanted=lambda: (GOAL, TURNED), held_back=False, **options):
+        hand, places = make_hand(), [START]
+        turned = [np.eye(3)]
+        for _ in servo(hand, lambda: (places[-1], turned[-1]), wanted, **options):
+            share = 0.0 if held_back else 0.4
+            places.append(places[-1] + share * (hand.position - places[-1]))
+            turn = rotation_vector(hand.rotation @ turned[-1].T)
+            turned.append(rotation_matrices(share * turn[None])[0] @ turned[-1])
+        return np.array(places), turned[-1], hand
+
+    def test_it_ends_at_its_goal(self):
+        places, turned, _ = self.run()
+        assert np.linalg.norm(places[-1] - GOAL) < 0.002
+        assert np.linalg.norm(rotation_vector(TURNED @ turned.T)) < 0.04
+
+    def test_it_comes_down_beside_its_goal_first(self):
+        places, _, _ = self.run()
+        aside = np.linalg.norm((places - GOAL)[:, :2], axis=1)
+        assert (aside[places[:, 2] < GOAL[2] + 0.010] < 0.012).all()
+
+    def test_it_follows_a_goal_that_moves(self):
+        steps = iter(range(1000))
+        places, _, _ = self.run(lambda: (GOAL + min(next(steps), 40) * np.array([0.001, 0.0, 0.0]), TURNED))
+        assert np.linalg.norm(places[-1] - GOAL - [0.040, 0.0, 0.0]) < 0.002
+
+    def test_it_stops_when_its_condition_fails(self):
+        places, _, _ = self.run(while_true=lambda: False)
+        assert len(places) == 1
+
+    def test_a_hand_that_is_held_back_gives_up_and_is_not_commanded_far_ahead(self):
+        places, _, hand = self.run(held_back=True)
+        assert len(places) == 1 + 2.5 * CONTROL_HZ
+        assert np.linalg.norm(hand.position - START) <= 0.0251

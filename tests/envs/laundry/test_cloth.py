@@ -48,7 +48,7 @@ class Table:
             self.env.step(self.action[None])
 
     def pinch(self, point, offset=(0.0, 0.0, 0.0), beside=0.0, pause=None):
-        """Close on a point; with an offset [m] in the world, `beside` it along the jaws [m], with a `pause` at an opening."""
+        """Close on a point, or beside it: by a world `offset` [m], along the jaws [m], with a pause at an opening."""
         position, rotation = grip_at(LEFT, point)
         position = position + offset + beside * rotation[:, 1]
         self.go(position + 0.06 * UP, rotation, 0.35)
