@@ -16,7 +16,7 @@ from recap_bench.envs.box.hands import (
 from recap_bench.envs.scripting import LEASH_M, Motion, limited, wait
 from recap_bench.envs.simulation import CONTROL_HZ
 
-SWEEP_RADIUS_M = 0.030
+SWEEP_RADIUS_M = 0.037
 """Where along a tab the fingertip pushes."""
 SWEEP_RAD = 1.72
 """The tab springs back by about its yield angle, and must end well inside the short wall's way."""
