@@ -132,15 +132,6 @@ class Garment:
     @cached_property
     def outline(self) -> np.ndarray:
         """Indices of the vertices on the outline, (B,)."""
-        edges, count = self._edges_and_counts()
-        return np.unique(edges[count == 1])
-
-    @cached_property
-    def edges(self) -> np.ndarray:
-        """Vertex indices of the triangles' sides, each once, (L, 2)."""
-        return self._edges_and_counts()[0]
-
-    def _edges_and_counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """The sides, (L, 2), and how many triangles share each, (L,)."""
-        sides = np.sort(self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-        return np.unique(sides, axis=0, return_counts=True)
+        edges = np.sort(self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+        unique, count = np.unique(edges, axis=0, return_counts=True)
+        return np.unique(unique[count == 1])

@@ -28,7 +28,7 @@ class Bench:
         self.simulation, self.garment = simulation, garment
         self.rig = Rig(simulation)
         self.reader = WorldReader(simulation, self.rig, garment)
-        self.pinch = Pinch(simulation, garment)
+        self.pinch = Pinch(simulation, len(garment.flat))
         self.start = StartStates(simulation, self.rig, garment, randomization, layout)
         self.yardstick = Yardstick(garment)
 
