@@ -1,12 +1,11 @@
 """The pinch: how the jaws hold cloth. A modelling choice, because friction alone holds cloth only at 22 mm spacing.
 
-Closing jaws gather what lies between their pads, from an opening of 32 mm on or from where they last paused: cloth
-cannot pass through a pad. When they have closed, every vertex gathered so (within the length and width of the pads) is
-tied to the hand between them, in whatever layer it lies, up to four; a hand that has gathered none holds nothing. The
-tie is a soft ball joint: it stretches with the force on it, and gives way when it is stretched too far, so that the
-cloth slips out of the hand: at 5.2 to 6.0 N on one vertex (measured eight times, pulled sideways by 2.5 N more each
-second), 4 times a shirt's weight. At 12 mm (3 N) a heap that was lifted by one vertex was lost half-way up. Opening the
-jaws lets go of everything.
+When the jaws close, every vertex that lies between the closed pads (inside the volume of the pads and within the
+gap, plus one layer's thickness) is tied to the hand where it is, in whatever layer it lies, up to four of them; a
+closing hand that has no vertex between its pads holds nothing. The tie is a soft ball joint: it stretches with the
+force on it, and gives way when it is stretched too far, so that the cloth slips out of the hand: at 5.2 to 6.0 N on one
+vertex (measured eight times, pulled sideways by 2.5 N more each second), 4 times a shirt's weight. At 12 mm (3 N) a
+heap that was lifted by one vertex was lost half-way up. Opening the jaws lets go of everything.
 
 Limits: the pads themselves do not collide with cloth, since their contact is what the tie stands for; cloth is held at
 its vertices only, so a pinch in the middle of a 35 mm cell misses; a vertex cannot slide within the grip; it is held or
@@ -41,20 +40,13 @@ class Pinch:
         index = ids[:, None, None], self._grips
         return np.where(self._active[index] > 0, self._target[index] - self._first, -1)
 
-    def update(self, ids: np.ndarray, world: World, opening: np.ndarray, gap: np.ndarray) -> np.ndarray:
-        """Release, slip and grip.
-
-        `opening` (k, 2) is the gap from which open jaws close, 0 for closed ones, and `gap` (k, 2) that of the step
-        before, all in m. Return the opening anew.
-        """
-        self._let_go(ids, world, world.gaps > p.RELEASE_GAP_M)
-        armed = (opening > 0) | (world.gaps > p.RELEASE_GAP_M)
-        closing = (opening > 0) & (world.gaps < gap - p.CLOSING_M)
-        opening = np.where(closing, opening, np.where(armed, world.gaps, 0.0))
-        closed = world.gaps < p.PINCH_GAP_M
-        for row, side in np.argwhere(closed & armed):
-            self._grip(int(ids[row]), int(side), world, int(row), min(opening[row, side], p.GATHER_GAP_M))
-        return np.where(closed, 0.0, opening)
+    def update(self, ids: np.ndarray, world: World, ready: np.ndarray) -> np.ndarray:
+        """Release, slip and grip; `ready` (k, 2) says which hands were open before. Return it anew."""
+        open_now, closed = world.gaps > p.RELEASE_GAP_M, world.gaps < p.PINCH_GAP_M
+        self._let_go(ids, world, open_now)
+        for row, side in np.argwhere(closed & (ready > 0)):
+            self._grip(int(ids[row]), int(side), world, int(row))
+        return np.where(open_now, 1.0, np.where(closed, 0.0, ready))
 
     def _let_go(self, ids: np.ndarray, world: World, open_now: np.ndarray) -> None:
         index = ids[:, None, None], self._grips
@@ -68,15 +60,14 @@ class Pinch:
         stretched = np.linalg.norm(at - tied, axis=-1) > p.PULL_OFF_M
         self._active[index] = active & ~stretched & ~open_now[..., None]
 
-    def _grip(self, i: int, side: int, world: World, row: int, opening: float) -> None:
-        """Tie the vertices that the pads of one hand have gathered from `opening` on, the most central first."""
-        local, gap = between_pads(world, row, side), world.gaps[row, side]
-        order = [int(k) for k in np.argsort(np.abs(local).max(1)) if _gathered(local[k], gap, opening)]
+    def _grip(self, i: int, side: int, world: World, row: int) -> None:
+        """Tie the vertices between the pads of one hand, the most central first."""
+        local = between_pads(world, row, side)
+        order = [int(k) for k in np.argsort(np.abs(local).max(1)) if _inside(local[k], world.gaps[row, side])]
         for slot, vertex in enumerate(order[: p.SLOTS]):
             grip = self._grips[side, slot]
-            tie = np.clip(local[vertex], [-np.inf, -gap / 2, -np.inf], [np.inf, gap / 2, np.inf])
             self._target[i, grip] = self._first + vertex
-            self._data[i, grip, :6] = [*(tie + self._site), 0.0, 0.0, 0.0]
+            self._data[i, grip, :6] = [*(local[vertex] + self._site), 0.0, 0.0, 0.0]
             self._active[i, grip] = 1
 
 
@@ -85,7 +76,6 @@ def between_pads(world: World, row: int, side: int) -> np.ndarray:
     return (world.vertices[row] - world.hands[row, side]) @ world.hand_rotations[row, side]
 
 
-def _gathered(local: np.ndarray, gap: float, opening: float) -> bool:
+def _inside(local: np.ndarray, gap: float) -> bool:
     along = -p.PAD_BACK_M <= local[0] <= p.PAD_FORWARD_M + p.PINCH_SLACK_M
-    across = max(gap / 2 + p.PINCH_SLACK_M, opening / 2)
-    return bool(along and abs(local[1]) <= across and abs(local[2]) <= p.PAD_HALF_WIDTH_M)
+    return bool(along and abs(local[1]) <= gap / 2 + p.PINCH_SLACK_M and abs(local[2]) <= p.PAD_HALF_WIDTH_M)

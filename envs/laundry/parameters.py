@@ -29,10 +29,6 @@ PAD_FORWARD_M, PAD_BACK_M, PAD_HALF_WIDTH_M = 0.017, 0.027, 0.011
 """The pads around the grasp point, along the approach and across (assets/rig/arm.xml)."""
 PINCH_SLACK_M = 0.004
 """Cloth this far outside the closed gap is still squeezed: one layer's thickness."""
-GATHER_GAP_M = 0.032
-"""Closing pads gather the cloth between them from this opening on; wider ones would let it slip past."""
-CLOSING_M = 0.0003
-"""Jaws that close by more than this in a control step have not paused on the way."""
 PULL_OFF_M = 0.020
 """Stretch of the grip's spring at which a vertex slips out of the pads: a pull of 5 to 6 N, see grasping.py."""
 

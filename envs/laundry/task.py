@@ -55,8 +55,7 @@ class LaundryTask(Task):
         self._benches: dict[int, Bench] = {}
         self.rig = self.bench(0).rig if len(self.garments) == 1 else RoutedRig(self)
         self.process = {
-            "opening": np.ones((n, 2)),
-            "gap": np.ones((n, 2)),
+            "ready": np.ones((n, 2)),
             "seen": np.zeros((n, len(KEY_POINTS), 3)),
             "handled": np.zeros(n),
             "home_s": np.zeros(n),
@@ -106,7 +105,7 @@ class LaundryTask(Task):
             bench.simulation.batch.set_const(slot)
             bench.start.size_edges(int(i), size)
             bench.simulation.forward(slot)
-        self.process["opening"][ids] = self.process["gap"][ids] = 1.0
+        self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0
         self.process["seen"][ids] = self.measure(ids).key_points
         self.success[ids], self.failure[ids], self.stages[ids] = False, 0, False
@@ -140,8 +139,7 @@ class LaundryTask(Task):
         for bench, rows in self.benches(ids):
             own = ids[rows]
             world = bench.reader.read(own)
-            process["opening"][own] = bench.pinch.update(own, world, process["opening"][own], process["gap"][own])
-            process["gap"][own] = world.gaps
+            process["ready"][own] = bench.pinch.update(own, world, process["ready"][own])
             parts.append((rows, bench.measure(own, world, process["size"][own])))
         measured = merge(parts, len(ids))
         process["handled"][ids] = np.maximum(process["handled"][ids], (measured.held > 0).any(1))

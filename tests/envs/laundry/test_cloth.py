@@ -47,14 +47,11 @@ class Table:
         for _ in range(10):
             self.env.step(self.action[None])
 
-    def pinch(self, point, offset=(0.0, 0.0, 0.0), beside=0.0, pause=None):
-        """Close on a point, or beside it: by a world `offset` [m], along the jaws [m], with a pause at an opening."""
+    def pinch(self, point, offset=(0.0, 0.0, 0.0)):
         position, rotation = grip_at(LEFT, point)
-        position = position + offset + beside * rotation[:, 1]
+        position = position + offset
         self.go(position + 0.06 * UP, rotation, 0.35)
         self.go(position, rotation, 0.35, steps=20)
-        if pause is not None:
-            self.go(position, rotation, pause, steps=10)
         self.go(position, rotation, 0.0, steps=20)
         return position, rotation
 
@@ -77,24 +74,6 @@ def test_closing_beside_or_above_the_cloth_holds_nothing(table):
     point = table.vertices()[CUFF]
     table.pinch(point, offset=(0.0, 0.0, 0.012))
     assert table.held() == []
-
-
-def test_closing_pads_gather_what_lies_between_them(table):
-    table.pinch(table.vertices()[CUFF], beside=0.012)
-    assert CUFF in table.held()
-    hands, turns = table.bench.rig.hands(table.ids)
-    off = (table.vertices()[CUFF] - hands[0, LEFT]) @ turns[0, LEFT]
-    assert abs(off[1]) < 0.006  # drawn between the pads
-
-
-def test_pads_do_not_gather_what_lay_outside_them(table):
-    table.pinch(table.vertices()[CUFF], beside=0.021)
-    assert CUFF not in table.held()
-
-
-def test_pads_gather_from_where_they_last_paused(table):
-    table.pinch(table.vertices()[CUFF], beside=0.012, pause=0.17)
-    assert CUFF not in table.held()
 
 
 def test_a_pull_that_is_too_strong_slips(table):
