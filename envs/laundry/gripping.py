@@ -18,7 +18,7 @@ from recap_bench.envs.laundry.hands import (
     side_by_side,
     travel,
 )
-from recap_bench.envs.scripting import Hand, Motion, limited, nearer_half_turn, rotation_matrices, wait
+from recap_bench.envs.scripting import Hand, Motion, Pose, limited, nearer_half_turn, rotation_matrices, servo, wait
 from recap_bench.envs.simulation import CONTROL_HZ
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ WAYS_RAD = np.array([0.0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2])
 PADS_M = np.array([0.060, 0.030, 0.030])
 """What is between the pads behind the vertex that they are to take: their size and some slack."""
 FOLLOW_M_S, FOLLOW_S, CLOSE_S = 0.4, 0.6, 0.16
+DOWN_SPEED, TAKEN_M = 1.0, 0.0025
+"""Share of a free motion's speed with which a hand is led down to cloth by eye, and how exactly."""
 LAG_S = 0.06
 """The arms lag their commands."""
 BOTH = (LEFT, RIGHT)
@@ -76,17 +78,25 @@ class Gripping:
         return taken
 
     def reach(self, side: int, vertex: int, skim: bool) -> Motion:
-        """Go above a vertex, then straight down to it, aiming at where it is seen then."""
-        hand = self.hand(side)
-        yield from travel(hand, side, self.view.vertices()[vertex])
+        """Go above a vertex, then down to it: led by eye, or to skim, straight to where it is seen from above."""
+        hand, view = self.hand(side), self.view
+        yield from travel(hand, side, view.vertices()[vertex])
         yield from hand.set_jaw(NARROW)
-        point = self.view.vertices()[vertex] + self.operator.aim()
+        miss = self.operator.aim()
         if self.operator.fumbles():
             angle = self.operator.rng.uniform(0, 2 * np.pi)
-            point = point + FUMBLE_M * np.array([np.cos(angle), np.sin(angle), 0.0])
-        goal, rotation = grip_at(side, point, skim)
-        yield from hand.move_now(goal, nearer_half_turn(rotation, hand.rotation), speed=0.7, wander=0.2)
-        yield from wait(LAG_S)
+            miss = miss + FUMBLE_M * np.array([np.cos(angle), np.sin(angle), 0.0])
+
+        def wanted() -> Pose:
+            goal, rotation = grip_at(side, view.vertices()[vertex] + miss, skim)
+            return goal, nearer_half_turn(rotation, hand.rotation)
+
+        if skim:
+            yield from hand.move_now(*wanted(), speed=0.7, wander=0.2)
+            yield from wait(LAG_S)
+            return
+        yield from servo(hand, lambda: view.hand(side), wanted, DOWN_SPEED, TAKEN_M)
+        hand.position, _ = wanted()  # the eye's last command ran ahead of the hand
 
     def take_in_air(self, side: int, vertex: int) -> Attempt:
         """Grip a hanging vertex, following it; return whether it is held."""

@@ -73,6 +73,12 @@ class View:
         """All that the verdict goes by, one row."""
         return self._task.measure(self._ids)
 
+    def hand(self, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Measured grasp point (3,) and rotation (3, 3) of a hand."""
+        bench, i = self._task.bench_of(int(self._ids[0])), int(self._ids[0])
+        site, batch = bench.rig.site_index[side], bench.simulation.batch
+        return np.array(batch.site_xpos[i, site]), np.array(batch.site_xmat[i, site]).reshape(3, 3)
+
     def vertices(self) -> np.ndarray:
         """(V, 3)."""
         return self._task.bench_of(int(self._ids[0])).reader.read(self._ids).vertices[0]
