@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recap_bench.envs.laundry.gripping import Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, side_by_side, strain, swing
+from recap_bench.envs.laundry.gripping import REACH_SLACK_M, Attempt, Gripping
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, reachable, side_by_side, strain, swing
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.patterns import Fold
-from recap_bench.envs.scripting import Motion
 
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.oracle import Launderer
@@ -26,14 +25,17 @@ class Folding:
         self.second_choice = False
         """Whether the hands have just failed to take their grips, so that they try each other's."""
 
-    def fold(self, index: int, undo: bool = False) -> Motion:
-        """Make fold number `index` of the plan; with `undo`, carry the same edge back, on the same half circles."""
+    def fold(self, index: int, undo: bool = False) -> Attempt:
+        """Make fold number `index` of the plan; with `undo`, carry the same edge back, on the same half circles.
+
+        Returns whether both grips were taken.
+        """
         self.script.phase = f"unfold_{index}" if undo else f"fold_{index}"
         operator, fold = self.script.operator, self.view.garment.folds[index]
         vertices = self.vertices_of(fold, index + undo)
         if not (yield from self.gripping.take(vertices, skim=undo)):
             self.second_choice = not self.second_choice
-            return
+            return False
         self.second_choice = False
         frame, points = self.view.frame_for(index), self.view.vertices()
         shift = MISTAKE_M * operator.rng.uniform(0.6, 1.0) if operator.errs() else 0.0
@@ -44,6 +46,11 @@ class Folding:
             motions.append(swing(self.script.hands[side], side, path, grip, fold.seconds))
         yield from side_by_side(*motions)
         yield from self.gripping.let_go()
+        return True
+
+    def has_grips(self, index: int, made: int) -> bool:
+        """Whether both grips of a fold can be told apart: where much lies wrong, one vertex may stand in for both."""
+        return len(set(self.vertices_of(self.view.garment.folds[index], made).values())) == 2
 
     def vertices_of(self, fold: Fold, made: int) -> dict[int, int]:
         """Return the vertex for each hand, of a garment with so many folds made: that which strains the arms least.
@@ -63,6 +70,18 @@ class Folding:
             key=lambda hands: sum(strain(*(ends[hands[side]][k] for side in (LEFT, RIGHT))) for k in (0, 1)),
         )
         return ways[self.second_choice]
+
+    def within_reach(self, made: int) -> bool:
+        """Whether both hands can make the folds that are left, where the garment with `made` folds lies."""
+        garment, frame = self.view.garment, self.view.frame_for(made)
+        for index, fold in enumerate(garment.folds[made:], made):
+            start, end = garment.folded(index)[0], garment.folded(index + 1)[0]
+            grips = [garment.vertex(point) for point in (fold.far, fold.near)]
+            ways = [frame.point(each[grip], 0.0) for grip in grips for each in (start, end)]
+            left, right = ([reachable(side, point, REACH_SLACK_M) for point in ways] for side in (LEFT, RIGHT))
+            if not (all(left[:2] + right[2:]) or all(right[:2] + left[2:])):
+                return False
+        return True
 
     def arc(self, grip: np.ndarray, frame: Frame, index: int, shift_m: float) -> Callable[[float], np.ndarray]:
         """Return the path of a gripped point over the fold line to its mirror image, `shift_m` beside it."""

@@ -34,6 +34,8 @@ WAYS_RAD = np.array([0.0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2])
 PADS_M = np.array([0.060, 0.030, 0.030])
 """What is between the pads behind the vertex that they are to take: their size and some slack."""
 FOLLOW_M_S, FOLLOW_S, CLOSE_S = 0.4, 0.6, 0.16
+REACH_SLACK_M = 0.010
+"""Vertices farther than this beyond the arms' reach are not tried."""
 DOWN_SPEED, TAKEN_M = 1.0, 0.0025
 """Share of a free motion's speed with which a hand is led down to cloth by eye, and how exactly."""
 LAG_S = 0.06
@@ -61,6 +63,9 @@ class Gripping:
         With `skim`, the layer of that vertex alone, not those below it, and in one attempt.
         """
         for _ in range(1 if skim else ATTEMPTS):
+            points = self.view.vertices()
+            if not all(reachable(side, points[vertex], REACH_SLACK_M) for side, vertex in vertices.items()):
+                return False
             taken = yield from self.close_on(vertices, skim)
             if len(taken) == len(vertices):
                 return True

@@ -40,6 +40,8 @@ SKIM_SLACK_M = 0.001
 LEVEL, LEANING_FROM_M, LEVEL_FROM_M = 0.97, 0.05, 0.32
 """Sine of the lean of a hand that holds cloth up, and the heights between which it comes to that: pointing down, a hand
 reaches no higher than 0.5 m."""
+BEYOND = 3.0
+"""Strain of a point out of reach; arms that cross at both ends of a fold, 1 each, are better than that."""
 LOWEST_M = 0.0015
 """Cloth pressed flat by other things is still gripped at this height."""
 
@@ -135,10 +137,10 @@ def side_by_side(*motions: Motion) -> Motion:
             yield
 
 
-def reachable(side: int, point: np.ndarray) -> bool:
-    """Whether a hand can grip cloth lying at `point`."""
+def reachable(side: int, point: np.ndarray, slack_m: float = 0.0) -> bool:
+    """Whether a hand can grip cloth lying at `point`, or `slack_m` nearer."""
     distance = float(np.linalg.norm(point[:2] - ARM_BASES_M[SIDES[side]][:2]))
-    return NEAREST_M < distance < UPRIGHT_REACH_M + MOST_LEAN * TOOL_M
+    return NEAREST_M < distance < UPRIGHT_REACH_M + MOST_LEAN * TOOL_M + slack_m
 
 
 def along(corners: np.ndarray) -> Callable[[float], np.ndarray]:
@@ -160,7 +162,8 @@ def strain(left: np.ndarray, right: np.ndarray) -> float:
     bases = [ARM_BASES_M[side][:2] for side in SIDES]
     reaches = [float(np.linalg.norm(point[:2] - base)) for point, base in zip((left, right), bases, strict=True)]
     beyond = sum(not reachable(side, point) for side, point in ((LEFT, left), (RIGHT, right)))
-    return sum(reach**2 for reach in reaches) + beyond + _cross(bases[LEFT], left[:2], bases[RIGHT], right[:2])
+    crossed = _cross(bases[LEFT], left[:2], bases[RIGHT], right[:2])
+    return sum(reach**2 for reach in reaches) + BEYOND * beyond + crossed
 
 
 def _cross(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> bool:

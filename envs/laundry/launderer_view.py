@@ -19,8 +19,22 @@ FLAT_M = 0.025
 class Frame:
     """A planar rigid motion from garment coordinates (v, u) to the table."""
 
-    def __init__(self, fitted: Fit) -> None:
-        self.turn, self.shift = complex(fitted.turn[0]), complex(fitted.shift[0])
+    def __init__(self, turn: complex, shift: complex) -> None:
+        self.turn, self.shift = turn, shift
+
+    @classmethod
+    def of(cls, fitted: Fit) -> "Frame":
+        """Return the first motion of a fit."""
+        return cls(complex(fitted.turn[0]), complex(fitted.shift[0]))
+
+    def moved(self, offset_m: np.ndarray, turn_rad: float) -> "Frame":
+        """Return the frame shifted by `offset_m` (2,) and turned about its own origin."""
+        return Frame(self.turn * complex(np.exp(1j * turn_rad)), self.shift + complex(*offset_m))
+
+    @property
+    def skew(self) -> float:
+        """By how much it is turned from straight in front of the arms, hem or collar first [rad]."""
+        return float((np.angle(self.turn) + np.pi / 2) % np.pi - np.pi / 2)
 
     def point(self, place: np.ndarray, height_m: float) -> np.ndarray:
         """Return the world point (3,) of a garment point (v, u)."""
@@ -123,7 +137,7 @@ class View:
         """Return the frame of the part that fold number `fold` leaves where it is."""
         still = ~self.garment.moving(fold)
         ideal, _ = self.garment.folded(fold)
-        return Frame(fit(self.vertices()[still][None], ideal[still]))
+        return Frame.of(fit(self.vertices()[still][None], ideal[still]))
 
     def done(self) -> bool:
         """Folded as the verdict wants it."""

@@ -10,10 +10,11 @@ import numpy as np
 
 from recap_bench.envs.laundry.carrying import Carrying
 from recap_bench.envs.laundry.folding import Folding
-from recap_bench.envs.laundry.gripping import Gripping
+from recap_bench.envs.laundry.gripping import Attempt, Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, posture, side_by_side
 from recap_bench.envs.laundry.launderer_view import View
 from recap_bench.envs.laundry.lifting import Lifting
+from recap_bench.envs.laundry.placing import Placing
 from recap_bench.envs.laundry.spreading import Spreading
 from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle, nearer_half_turn, wait
 
@@ -26,6 +27,11 @@ ONCE_M, ONCE_OUTLIER_M = 0.024, 0.058
 """The same for one fold: garments laid over themselves by chance look like it, with a corner turned under."""
 PATIENCE = 14
 """Edges that are spread before the whole garment is laid out anew."""
+LOOK_STEPS = 25
+"""How long a package is looked at before it is undone."""
+MOST_SKEW_RAD = 0.6
+PULLS = 3
+"""So often a garment is pulled before what is out of reach is tried all the same."""
 TIDYING, ALMOST = 3, 93.0
 """Attempts after which a garment with corners turned over is folded all the same, and the percentile then in place."""
 
@@ -39,11 +45,14 @@ class Launderer(Script):
         """Edges spread since the last fold, and how many of them of a garment that was almost flat."""
         self.bad_packages = 0
         """Packages that had to be undone since the garment was flat."""
+        self.pulls = 0
+        """How often the garment was pulled within reach since it was spread last."""
 
     def run(self) -> Motion:
         gripping = Gripping(self)
         self.folding, self.carrying = Folding(self, gripping), Carrying(self, gripping)
-        self.spreading, self.lifting = Spreading(self, gripping), Lifting(self, gripping)
+        self.placing, self.lifting = Placing(self, gripping), Lifting(self, gripping)
+        self.spreading = Spreading(self, gripping, self.placing)
         while True:
             yield from self.spreading.settle()
             count = self.folds_made()
@@ -61,13 +70,38 @@ class Launderer(Script):
         self.tried = self.tidied = 0
         whole = count == len(self.view.garment.folds)
         self.bad_packages = self.bad_packages + whole if count else 0
-        if whole or self.bad_packages > 1:
-            yield from self.folding.fold(count - 1, undo=True)
+        if whole and (yield from self.turns_out_well()):
+            return
+        undo = whole or self.bad_packages > 1
+        if not self.folding.has_grips(count - 1 if undo else count, count):
+            yield from self.spreading.spread()
+        elif undo:
+            if not (yield from self.folding.fold(count - 1, undo=True)) and not self.folding.second_choice:
+                yield from self.spreading.spread()  # neither order of the hands could take the edge
+        elif self.pulls < PULLS and not self.well_placed(count):
+            self.pulls += 1
+            self.phase, frame = "pull", self.view.frame_for(count)
+            goal = self.placing.goal(frame, straighten=True)
+            yield from self.placing.pull(frame, goal, self.view.garment.folded(count)[0])
         else:
             yield from self.folding.fold(count)
 
+    def well_placed(self, count: int) -> bool:
+        """Whether all folds are within reach, and the flat garment is not so askew that carrying would twist it."""
+        straight = abs(self.view.frame_for(count).skew) < MOST_SKEW_RAD
+        return self.folding.within_reach(count) and (straight or count > 0 or not self.view.stacks)
+
+    def turns_out_well(self) -> Attempt:
+        """Look at a package that is aligned but not right: cloth that still sinks covers the collar for a moment."""
+        for _ in range(LOOK_STEPS):
+            if self.view.done():
+                return True
+            yield
+        return False
+
     def flatten(self) -> Motion:
         """Spread one or two edges, or lay the garment out anew: a heap, or what is not flat after many edges."""
+        self.pulls = 0
         if self.spreading.heaped() or (self.tried >= PATIENCE and self.lifting.edge_at_hand() is not None):
             self.tried = self.tidied = 0
             yield from self.lifting.lay_out()

@@ -5,15 +5,17 @@ from above, the one farthest from its place is taken, and perhaps a second one w
 laid on half circles to their places.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, along, reachable, side_by_side, swing, uncovered
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, side_by_side, swing, uncovered
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.measuring import fit
+from recap_bench.envs.laundry.placing import INLIER_M, Placing, carries, pair_of
 from recap_bench.envs.scripting import Motion, wait
 
 if TYPE_CHECKING:
@@ -21,16 +23,12 @@ if TYPE_CHECKING:
 
 HYPOTHESES = 150
 """Pairs of vertices tried as the frame."""
-INLIER_M = 0.015
-"""A vertex this near to its place lies right."""
 RESTLESS_M_S, SETTLING_STEPS = 0.05, 40
 """A garment that moves faster than this is left to settle, for so many control steps at most."""
 HEAP_SHARE = 0.25
 """A garment of which less lies right is a heap."""
 MISPLACED_M = 0.030
 """A vertex this far from its place is worth moving."""
-APART_M = 0.14
-"""Two hands work at least this far from each other."""
 LAND_M = 0.016
 ARC_HEIGHT = 0.8
 LOW_ARC_HEIGHT, NEAR_M, ON_TOP_M = 0.15, 0.045, 0.001
@@ -38,8 +36,11 @@ LOW_ARC_HEIGHT, NEAR_M, ON_TOP_M = 0.15, 0.045, 0.001
 SPEED_M_S = 0.30
 """Mean speed along the arc's chord."""
 SHORTEST_S = 0.8
-STRAYED_M, LONGEST_PULL_M, PULL_SPEED_M_S, SLIDE_M = 0.07, 0.15, 0.2, 0.012
-"""A garment farther than the first from its workplace is pulled back, by at most the second at a time."""
+DRAGGED_M = 0.03
+"""A garment that moves by this much with one of its edges is dragged."""
+NOTHING: Mapping[int, int] = MappingProxyType({})
+STRAYED_M = 0.07
+"""A garment farther than this from its workplace is pulled back."""
 TURNED_M, TURNED_LAND_M, TURN_OVER_S = 0.05, 0.012, 1.2
 """A crease is carried inwards by this much more than twice the length of its flap, to this height, in this time."""
 
@@ -47,26 +48,31 @@ TURNED_M, TURNED_LAND_M, TURN_OVER_S = 0.05, 0.012, 1.2
 class Spreading:
     """The phase in which the garment is made flat."""
 
-    def __init__(self, script: "Launderer", gripping: Gripping) -> None:
-        self.script, self.view, self.gripping = script, script.view, gripping
-        self.failed: set[int] = set()
-        """Vertices that could not be taken alone since something was moved last."""
+    def __init__(self, script: "Launderer", gripping: Gripping, placing: Placing) -> None:
+        self.script, self.view, self.gripping, self.placing = script, script.view, gripping, placing
+        self.failed = placing.failed
+        self.dragged = False
+        """Whether the last edge took the whole garment along instead of unfolding."""
 
     def spread(self) -> Motion:
         """Lay one or two edges where they belong."""
         self.script.phase = "spread"
         frame = self.frame()
-        if np.linalg.norm(self.view.workplace - frame.origin) > STRAYED_M and (yield from self.pull_back(frame)):
-            return
+        if np.linalg.norm(self.view.workplace - frame.origin) > STRAYED_M:
+            goal = self.placing.goal(frame, straighten=False)
+            if (yield from self.placing.pull(frame, goal, self.view.garment.flat)):
+                return
         chosen = self.choose(frame)
         if not chosen:
             self.failed.clear()
             yield from self.turn_over(frame)
             return
-        if (yield from self.move(chosen, frame)):
+        chosen, anchor = self.hold_on(chosen, frame) if self.dragged else (chosen, {})
+        if (yield from self.move(chosen, frame, anchor)):
             self.failed.clear()
         else:
             self.failed.update(chosen.values())
+            self.dragged = False
 
     def settle(self) -> Motion:
         """Let a garment that still moves come to rest."""
@@ -75,9 +81,9 @@ class Spreading:
                 return
             yield
 
-    def move(self, chosen: dict[int, int], frame: Frame) -> Attempt:
-        """Carry vertices, side -> vertex, to their places; return whether any of them could be taken."""
-        taken = yield from self.take(chosen, frame)
+    def move(self, chosen: Mapping[int, int], frame: Frame, anchor: Mapping[int, int] = NOTHING) -> Attempt:
+        """Carry vertices, side -> vertex, to their places while `anchor` is held; return whether any could be taken."""
+        taken = yield from self.take(chosen, frame, anchor)
         points, motions = self.view.vertices(), []
         for side, vertex in taken.items():
             place = frame.point(self.view.garment.flat[vertex], LAND_M)
@@ -85,34 +91,33 @@ class Spreading:
             path = arc(points[vertex], place, ARC_HEIGHT if self.on_top(vertex, frame) else LOW_ARC_HEIGHT)
             motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
         yield from side_by_side(*motions)
-        yield from self.gripping.let_go(taken)
+        yield from self.gripping.let_go([*taken, *anchor] if taken else [])
+        if taken:
+            now = self.frame()
+            away = self.away(now)
+            followed = np.linalg.norm(now.origin - frame.origin) > DRAGGED_M
+            self.dragged = bool(followed and min(away[vertex] for vertex in taken.values()) > MISPLACED_M)
         return bool(taken)
+
+    def hold_on(self, chosen: dict[int, int], frame: Frame) -> tuple[dict[int, int], dict[int, int]]:
+        """Return one of `chosen`, side -> vertex, and for the other hand what lies right farthest behind it, if any.
+
+        Cloth that lies in a pleat comes along as a whole unless the other end is held.
+        """
+        points, garment, away = self.view.vertices(), self.view.garment, self.away(frame)
+        places = np.array([frame.point(place, LAND_M) for place in garment.flat])
+        able = [v for v in garment.outline if away[v] < INLIER_M and uncovered(points, v) and v not in self.failed]
+        for vertex in chosen.values():
+            out = (places - points)[vertex, :2]
+            behind = sorted(able, key=(points[:, :2] @ out).__getitem__)
+            pair = pair_of(vertex, behind, points, places)
+            if pair:
+                return {s: v for s, v in pair.items() if v == vertex}, {s: v for s, v in pair.items() if v != vertex}
+        return chosen, {}
 
     def heaped(self) -> bool:
         """Whether so little lies where it belongs that there is nothing to spread the rest from."""
         return bool((self.away(self.frame()) < INLIER_M).mean() < HEAP_SHARE)
-
-    def pull_back(self, frame: Frame) -> Attempt:
-        """Slide a garment that has strayed back to the middle of the table; return whether it was moved."""
-        away, points, garment = self.away(frame), self.view.vertices(), self.view.garment
-        offset = np.append(self.view.workplace - frame.origin, 0.0)
-        offset *= min(1.0, LONGEST_PULL_M / float(np.linalg.norm(offset)))
-        able = [v for v in garment.outline if away[v] < INLIER_M and uncovered(points, v) and v not in self.failed]
-        able.sort(key=lambda v: -points[v] @ offset)
-        pair = next((pair for v in able if (pair := self.pair(v, able, points, points + offset))), {})
-        if not pair or not (yield from self.gripping.take(pair)):
-            self.failed.update(pair.values())
-            return False
-        grips = self.view.vertices()
-        motions = []
-        for side, vertex in pair.items():
-            grip = grips[vertex]
-            corners = np.array([grip, grip + SLIDE_M * UP, grip + SLIDE_M * UP + offset, grip + offset])
-            seconds = float(np.linalg.norm(offset)) / PULL_SPEED_M_S + 0.4
-            motions.append(swing(self.script.hands[side], side, along(corners), grip, seconds))
-        yield from side_by_side(*motions)
-        yield from self.gripping.let_go(pair)
-        return True
 
     def turn_over(self, frame: Frame) -> Motion:
         """Free a flap that lies under the garment: turn its crease over onto the garment, and pull the flap out.
@@ -130,7 +135,7 @@ class Spreading:
         goal = points[crease] - out * (1 + TURNED_M / np.linalg.norm(out))
         goal[2] = TURNED_LAND_M
         side = min((LEFT, RIGHT), key=lambda s: -points[crease, 1] * (1, -1)[s])
-        if not _carries(side, points[crease], goal) or not (yield from self.gripping.take({side: crease}, skim=True)):
+        if not carries(side, points[crease], goal) or not (yield from self.gripping.take({side: crease}, skim=True)):
             yield from wait(0.1)
             return
         grip = self.view.vertices()[crease]
@@ -144,13 +149,20 @@ class Spreading:
         below = (self.away(frame) < INLIER_M) & (np.linalg.norm((points - points[vertex])[:, :2], axis=1) < NEAR_M)
         return not below.any() or points[vertex, 2] > points[below, 2].mean() + ON_TOP_M
 
-    def take(self, chosen: dict[int, int], frame: Frame) -> Generator[None, None, dict[int, int]]:
-        """Grip what is to be moved; return side -> vertex of the hands that hold it, and nothing that lies right."""
-        taken = yield from self.gripping.close_on(chosen, skim=True)
+    def take(
+        self, chosen: Mapping[int, int], frame: Frame, anchor: Mapping[int, int]
+    ) -> Generator[None, None, dict[int, int]]:
+        """Grip what is to be moved, and all of `anchor`; return side -> vertex of the hands that hold what they should.
+
+        A hand that is to move something must hold nothing that lies right.
+        """
+        taken = yield from self.gripping.close_on({**chosen, **anchor}, skim=True)
         away = self.away(frame)
-        spoiled = [side for side in taken if away[self.view.held(side)].min() < INLIER_M]
-        yield from self.gripping.let_go(spoiled)
-        return {side: vertex for side, vertex in taken.items() if side not in spoiled}
+        complete = all(side in taken for side in anchor)
+        good = [side for side in chosen if side in taken and away[self.view.held(side)].min() > INLIER_M and complete]
+        kept = [*good, *anchor] if good else []
+        yield from self.gripping.let_go([side for side in taken if side not in kept])
+        return {side: taken[side] for side in good}
 
     def away(self, frame: Frame) -> np.ndarray:
         """Return how far every vertex is from its place, (V,) [m]."""
@@ -171,7 +183,7 @@ class Spreading:
         shift = measured[first] - turn * wanted[first]
         right = np.abs(measured - (shift[:, None] + turn[:, None] * wanted)) < INLIER_M
         best = right[right.sum(1).argmax()] if len(right) else np.ones(len(flat), bool)
-        return Frame(fit(points[best][None], flat[best]))
+        return Frame.of(fit(points[best][None], flat[best]))
 
     def choose(self, frame: Frame) -> dict[int, int]:
         """Return the vertex to take for each hand that has something to do."""
@@ -180,27 +192,7 @@ class Spreading:
         away = self.away(frame)
         able = [v for v in garment.outline if away[v] > MISPLACED_M and uncovered(points, v) and v not in self.failed]
         able.sort(key=lambda v: -away[v])
-        return next((pair for v in able if (pair := self.pair(v, able, points, places, alone=True))), {})
-
-    def pair(self, first: int, able: list[int], points: np.ndarray, places: np.ndarray, alone: bool = False) -> dict:
-        """Return `first` and another of `able`, one for each hand that can carry them from `points` to `places`.
-
-        The hands stay on their own sides of each other. Without a partner, `first` goes alone or is left.
-        """
-        sides = [side for side in (LEFT, RIGHT) if _carries(side, points[first], places[first])]
-        sides.sort(key=lambda s: -places[first][1] * (1, -1)[s])
-        for side in sides:
-            sign, other = (1, -1)[side], 1 - side
-            for second in able:
-                steps = sign * (points[first] - points[second])[1], sign * (places[first] - places[second])[1]
-                apart = min(np.linalg.norm((each[first] - each[second])[:2]) for each in (points, places))
-                if min(steps) > 0 and apart > APART_M and _carries(other, points[second], places[second]):
-                    return {side: int(first), other: int(second)}
-        return {sides[0]: int(first)} if alone and sides else {}
-
-
-def _carries(side: int, point: np.ndarray, place: np.ndarray) -> bool:
-    return reachable(side, point) and reachable(side, place)
+        return next((pair for v in able if (pair := pair_of(v, able, points, places, alone=True))), {})
 
 
 def arc(grip: np.ndarray, place: np.ndarray, height: float) -> Callable[[float], np.ndarray]:

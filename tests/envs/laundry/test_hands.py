@@ -16,6 +16,11 @@ def test_what_is_out_of_reach_is_worse_than_crossed_arms():
     assert strain(np.array([0.9, 0.2, 0.0]), np.array([0.9, -0.2, 0.0])) > strain(NEAR_RIGHT, NEAR_LEFT)
 
 
+def test_one_end_out_of_reach_is_worse_than_arms_that_cross_at_both():
+    crossed = strain(NEAR_RIGHT, NEAR_LEFT)
+    assert strain(NEAR_LEFT, np.array([0.4, 0.3, 0.0])) + strain(NEAR_LEFT, NEAR_RIGHT) > 2 * crossed
+
+
 @pytest.mark.parametrize("side", [LEFT, RIGHT])
 def test_a_hand_points_down_at_the_table_and_is_level_high_above_it(side):
     low, high = np.array([0.2, 0.0, 0.01]), np.array([0.2, 0.0, 0.6])
