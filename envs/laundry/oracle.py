@@ -30,6 +30,7 @@ PATIENCE = 14
 LOOK_STEPS = 25
 """How long a package is looked at before it is undone."""
 MOST_SKEW_RAD = 0.6
+"""A package turned by more comes apart on its way to the stack."""
 PULLS = 3
 """So often a garment is pulled before what is out of reach is tried all the same."""
 TIDYING, ALMOST = 3, 93.0

@@ -6,7 +6,6 @@ laid on half circles to their places.
 """
 
 from collections.abc import Callable, Generator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +37,6 @@ SPEED_M_S = 0.30
 SHORTEST_S = 0.8
 DRAGGED_M = 0.03
 """A garment that moves by this much with one of its edges is dragged."""
-NOTHING: Mapping[int, int] = MappingProxyType({})
 STRAYED_M = 0.07
 """A garment farther than this from its workplace is pulled back."""
 TURNED_M, TURNED_LAND_M, TURN_OVER_S = 0.05, 0.012, 1.2
@@ -81,7 +79,7 @@ class Spreading:
                 return
             yield
 
-    def move(self, chosen: Mapping[int, int], frame: Frame, anchor: Mapping[int, int] = NOTHING) -> Attempt:
+    def move(self, chosen: Mapping[int, int], frame: Frame, anchor: Mapping[int, int]) -> Attempt:
         """Carry vertices, side -> vertex, to their places while `anchor` is held; return whether any could be taken."""
         taken = yield from self.take(chosen, frame, anchor)
         points, motions = self.view.vertices(), []
@@ -141,7 +139,7 @@ class Spreading:
         grip = self.view.vertices()[crease]
         yield from swing(self.script.hands[side], side, arc(grip, goal, ARC_HEIGHT), grip, TURN_OVER_S)
         yield from self.gripping.let_go([side])
-        yield from self.move({side: worst}, self.frame())
+        yield from self.move({side: worst}, self.frame(), {})
 
     def on_top(self, vertex: int, frame: Frame) -> bool:
         """Whether a vertex lies on those near it that lie right, or far from any."""
