@@ -29,6 +29,7 @@ SLOW = {"LaundryTshirtsShorts-v0", "LaundryDiverse-v0"}
 CONSTANT_OBSERVATIONS = {
     "Espresso-v0": {"spilled_ml"},  # stays 0 unless a full cup is carried badly
     "BoxAssembly-v0": {"second_sheet_comes_along"},  # stays 0 unless two sheets stick; tests/envs/box sees it change
+    "LaundryStrictTshirt-v0": {"collar_left_visible"},  # a good fold leaves it bare; test_cloth.py sees points hidden
     "LaundryDiverse-v0": {f"is_{garment}" for garment in WARDROBE},  # eleven types, three episodes
 }
 """Task -> entries that may stay constant in these few episodes, with the reason."""
