@@ -41,6 +41,11 @@ class Frame:
         world = self.shift + self.turn * complex(place[0], place[1])
         return np.array([world.real, world.imag, height_m])
 
+    def places(self, garment_points: np.ndarray, height_m: float) -> np.ndarray:
+        """Return the world points (V, 3) of garment points (v, u), (V, 2)."""
+        world = self.shift + self.turn * (garment_points[:, 0] + 1j * garment_points[:, 1])
+        return np.stack([world.real, world.imag, np.full(len(world), height_m)], axis=1)
+
     @property
     def origin(self) -> np.ndarray:
         """Where the middle of the flat outline lies, (2,) [m]."""

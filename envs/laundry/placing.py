@@ -37,10 +37,8 @@ class Placing:
 
     def pull(self, frame: Frame, goal: Frame, ideal: np.ndarray) -> Attempt:
         """Slide what lies in `frame` as `ideal` (V, 2) says so that it lies in `goal`; return whether it was moved."""
-        points, outline = self.view.vertices(), self.view.garment.outline
-        places, goals = (np.array([each.point(place, 0.0) for place in ideal]) for each in (frame, goal))
-        right = np.linalg.norm((points - places)[:, :2], axis=1) < INLIER_M
-        able = [v for v in outline if right[v] and uncovered(points, v) and v not in self.failed]
+        points, places, goals = self.view.vertices(), frame.places(ideal, 0.0), goal.places(ideal, 0.0)
+        able = self.in_place(points, places)
         able.sort(key=lambda v: -(points[v, :2] - frame.origin) @ (goals - places)[v, :2])
         pair = next((pair for v in able if (pair := pair_of(v, able, points, points + goals - places))), {})
         if not pair or not (yield from self.gripping.take(pair)):
@@ -56,6 +54,12 @@ class Placing:
         yield from side_by_side(*motions)
         yield from self.gripping.let_go(pair)
         return True
+
+    def in_place(self, points: np.ndarray, places: np.ndarray) -> list[int]:
+        """Return the outline's vertices that lie at their `places` (V, 3) and can be taken."""
+        right = np.linalg.norm((points - places)[:, :2], axis=1) < INLIER_M
+        outline = self.view.garment.outline
+        return [v for v in outline if right[v] and uncovered(points, v) and v not in self.failed]
 
 
 def pair_of(first: int, able: list[int], points: np.ndarray, places: np.ndarray, alone: bool = False) -> dict[int, int]:

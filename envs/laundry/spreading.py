@@ -102,9 +102,8 @@ class Spreading:
 
         Cloth that lies in a pleat comes along as a whole unless the other end is held.
         """
-        points, garment, away = self.view.vertices(), self.view.garment, self.away(frame)
-        places = np.array([frame.point(place, LAND_M) for place in garment.flat])
-        able = [v for v in garment.outline if away[v] < INLIER_M and uncovered(points, v) and v not in self.failed]
+        points, places = self.view.vertices(), frame.places(self.view.garment.flat, LAND_M)
+        able = self.placing.in_place(points, places)
         for vertex in chosen.values():
             out = (places - points)[vertex, :2]
             behind = sorted(able, key=(points[:, :2] @ out).__getitem__)
@@ -164,7 +163,7 @@ class Spreading:
 
     def away(self, frame: Frame) -> np.ndarray:
         """Return how far every vertex is from its place, (V,) [m]."""
-        places = np.array([frame.point(place, 0.0) for place in self.view.garment.flat])
+        places = frame.places(self.view.garment.flat, 0.0)
         return np.linalg.norm((self.view.vertices() - places)[:, :2], axis=1)
 
     def frame(self) -> Frame:
@@ -186,8 +185,7 @@ class Spreading:
     def choose(self, frame: Frame) -> dict[int, int]:
         """Return the vertex to take for each hand that has something to do."""
         points, garment = self.view.vertices(), self.view.garment
-        places = np.array([frame.point(place, LAND_M) for place in garment.flat])
-        away = self.away(frame)
+        places, away = frame.places(garment.flat, LAND_M), self.away(frame)
         able = [v for v in garment.outline if away[v] > MISPLACED_M and uncovered(points, v) and v not in self.failed]
         able.sort(key=lambda v: -away[v])
         return next((pair for v in able if (pair := pair_of(v, able, points, places, alone=True))), {})

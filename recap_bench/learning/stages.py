@@ -104,13 +104,22 @@ class Fitting:
         return context.folder
 
     def supervised(self) -> FitResult:
-        """Line 5: pi_0 from pi_pre on the demonstrations, the indicator fixed to True; every method starts here."""
+        """Line 5: pi_0 from pi_pre on the demonstrations, the indicator fixed to True; every method starts here.
+
+        Demonstrations that failed are left out, unless `policy.sft_failures`.
+        """
         steps = self.context.steps
-        demonstrations = (steps.source == "demonstration")[steps.episode].astype(float)
+        imitated = (steps.source == "demonstration") & (steps.success | self.context.config.policy.sft_failures)
+        if not imitated.any():
+            raise DataError(
+                "No demonstration succeeded, so there is none to imitate. Collect more, or set "
+                "learning.policy.sft_failures=true to imitate failures as well."
+            )
         indicator = np.full(steps.num_steps, POSITIVE, np.int64)
         # The indicator is constant here, so guidance could only amplify noise.
         dropped = self.context.config.policy.indicator_dropout > 0
-        return self.policy(indicator, demonstrations, ("positive", "none") if dropped else ("positive",), guidance=1.0)
+        conditions = ("positive", "none") if dropped else ("positive",)
+        return self.policy(indicator, imitated[steps.episode].astype(float), conditions, guidance=1.0)
 
     def relabel(self) -> Relabelling:
         """Lines 8 and 9: V_k from V_pre on everything, then the labels of this iteration."""

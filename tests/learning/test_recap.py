@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from recap_bench.data.steps import concatenate, from_episodes
-from recap_bench.errors import ConfigurationError
+from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning import load_policy
 from recap_bench.learning.chunk_policy import FlowPolicy
 from recap_bench.learning.recap import Recap
@@ -83,6 +83,26 @@ def test_sft_learns_from_demonstrations_only(demos, everything, pretrained, tmp_
     among = Recap().fit(context(everything, tmp_path / "b", 0, pretrained))
     for name, tensor in weights(alone.policy).items():
         assert torch.equal(tensor, weights(among.policy)[name]), name
+
+
+def test_sft_leaves_failed_demonstrations_out(tmp_path):
+    """Operators who run out of time hover; a policy that imitates it hovers, too."""
+    good, bad = (
+        steps_of(*(episode("d" * 30, success, seed=seed) for seed in seeds))
+        for success, seeds in ((True, range(4)), (False, range(4, 8)))
+    )
+    both = concatenate([good, bad])
+    pretrained = pretrain(context(both, tmp_path / "pretrained"))
+    with pytest.raises(DataError, match="No demonstration succeeded"):
+        Recap().fit(context(bad, tmp_path / "bad", 0, pretrained))
+    imitating = with_policy(TINY, sft_failures=True)
+    fits = (("a", good, TINY), ("b", both, TINY), ("c", both, imitating))
+    alone, among, imitated = (
+        weights(Recap().fit(context(steps, tmp_path / name, 0, pretrained, config)).policy)
+        for name, steps, config in fits
+    )
+    assert all(torch.equal(tensor, among[name]) for name, tensor in alone.items())
+    assert not all(torch.equal(tensor, imitated[name]) for name, tensor in alone.items())
 
 
 def test_sft_does_not_train_the_negative_indicator(demos, pretrained, tmp_path):
