@@ -137,13 +137,13 @@ class PolicyConfig:
     demonstrations' steps wait; learned at their full share they make policies hover."""
     pretrain_steps: int = 16000
     """Gradient steps of pi_pre."""
-    sft_steps: int = 5000
-    """Gradient steps of the fit on demonstrations."""
+    sft_steps: int = 10000
+    """Gradient steps of the fit on demonstrations: as many as later fits, so that these gain nothing by their length."""
     sft_failures: bool = False
     """Whether the fit on demonstrations imitates those that failed, too. An operator who runs out of time fills minutes
     with what does not help: on the strict T-shirt 16 failures among 160 demonstrations are a quarter of the steps."""
     fit_steps: int = 10000
-    """Gradient steps of each later fit, on two to three times as many frames."""
+    """Gradient steps of each later fit."""
     precision: str = "auto"
     """One of PRECISIONS."""
     compile: bool = False
