@@ -138,7 +138,7 @@ class PolicyConfig:
     pretrain_steps: int = 16000
     """Gradient steps of pi_pre."""
     sft_steps: int = 10000
-    """Gradient steps of the fit on demonstrations: as many as later fits, so that these gain nothing by their length."""
+    """Gradient steps of the fit on demonstrations: as many as later fits, so that length is not what these gain by."""
     sft_failures: bool = False
     """Whether the fit on demonstrations imitates those that failed, too. An operator who runs out of time fills minutes
     with what does not help: on the strict T-shirt 16 failures among 160 demonstrations are a quarter of the steps."""
