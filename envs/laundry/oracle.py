@@ -14,6 +14,7 @@ from recap_bench.envs.laundry.gripping import Attempt, Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, posture, side_by_side
 from recap_bench.envs.laundry.launderer_view import View
 from recap_bench.envs.laundry.lifting import Lifting
+from recap_bench.envs.laundry.mending import Mending
 from recap_bench.envs.laundry.placing import Placing
 from recap_bench.envs.laundry.spreading import Spreading
 from recap_bench.envs.scripting import Motion, Operator, Script, ScriptedOracle, nearer_half_turn, wait
@@ -31,6 +32,8 @@ LOOK_STEPS = 25
 """How long a package is looked at before it is undone."""
 MOST_SKEW_RAD = 0.6
 """A package turned by more comes apart on its way to the stack."""
+MENDS = 4
+"""So often a package is mended before it is undone."""
 PULLS = 3
 """So often a garment is pulled before what is out of reach is tried all the same."""
 TIDYING, ALMOST = 3, 93.0
@@ -46,12 +49,15 @@ class Launderer(Script):
         """Edges spread since the last fold, and how many of them of a garment that was almost flat."""
         self.bad_packages = 0
         """Packages that had to be undone since the garment was flat."""
+        self.mended = 0
+        """How often the package was mended since its last fold was made."""
         self.pulls = 0
         """How often the garment was pulled within reach since it was spread last."""
 
     def run(self) -> Motion:
         gripping = Gripping(self)
         self.folding, self.carrying = Folding(self, gripping), Carrying(self, gripping)
+        self.mending = Mending(self, gripping)
         self.placing, self.lifting = Placing(self, gripping), Lifting(self, gripping)
         self.spreading = Spreading(self, gripping, self.placing)
         while True:
@@ -67,12 +73,12 @@ class Launderer(Script):
             yield
 
     def go_on(self, count: int) -> Motion:
-        """Make the next fold, or undo the last one of a bad package; take it apart wholly if that has not helped."""
+        """Make the next fold, or mend a bad package, undo its last fold, or take it apart wholly, in that order."""
         self.tried = self.tidied = 0
         whole = count == len(self.view.garment.folds)
-        self.bad_packages = self.bad_packages + whole if count else 0
-        if whole and (yield from self.turns_out_well()):
+        if whole and ((yield from self.turns_out_well()) or (yield from self.mends(count - 1))):
             return
+        self.bad_packages = self.bad_packages + whole if count else 0
         undo = whole or self.bad_packages > 1
         if not self.folding.has_grips(count - 1 if undo else count, count):
             yield from self.spreading.spread()
@@ -85,6 +91,7 @@ class Launderer(Script):
             goal = self.placing.goal(frame, straighten=True)
             yield from self.placing.pull(frame, goal, self.view.garment.folded(count)[0])
         else:
+            self.mended = 0
             yield from self.folding.fold(count)
 
     def well_placed(self, count: int) -> bool:
@@ -99,6 +106,13 @@ class Launderer(Script):
                 return True
             yield
         return False
+
+    def mends(self, index: int) -> Attempt:
+        """Mend the last fold, unless that was tried too often; return whether something was done."""
+        if self.mended == MENDS:
+            return False
+        self.mended += 1
+        return (yield from self.mending.mend(index))
 
     def flatten(self) -> Motion:
         """Spread one or two edges, or lay the garment out anew: a heap, or what is not flat after many edges."""

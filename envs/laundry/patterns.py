@@ -41,6 +41,10 @@ class Fold:
     seconds: float = 1.6
     """How long the hands take."""
 
+    def on_line(self, point: GridPoint) -> GridPoint:
+        """Return the point of the fold's line in the column, or row, of `point`."""
+        return (self.line, point[1]) if self.axis == "u" else (point[0], self.line)
+
 
 @dataclass(frozen=True)
 class Garment:

@@ -119,7 +119,7 @@ def _trousers(name: str, per_leg: int, rows: int, crotch: int, rgba: tuple[float
         },
         folds=(
             Fold("u", middle, 1, far=(last, top), near=(last, 0)),
-            Fold("v", top // 2, -1, far=(middle - 1, 0), near=(0, 0), arc=SINGLE_ARC),
+            Fold("v", top // 2, -1, far=(middle - 1, 0), near=(0, 0), land_m=HEM_LAND_M, arc=SINGLE_ARC),
         ),
         rgba=rgba,
     )  # fmt: skip

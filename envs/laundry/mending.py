@@ -1,0 +1,76 @@
+"""Mending a folded package instead of undoing it: what lies short is drawn on, a crease that stands up is laid down.
+
+A hem that comes down pushes the part below along, and cloth of several layers may bulge at the crease rather than
+lie: undone, such a package seldom comes out better.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recap_bench.envs.laundry.gripping import Attempt, Gripping
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, reachable, side_by_side, strain, swing
+from recap_bench.envs.laundry.patterns import GridPoint
+
+if TYPE_CHECKING:
+    from recap_bench.envs.laundry.oracle import Launderer
+
+SHORT_M = 0.012
+"""An edge this much nearer to the crease than it should be is drawn on."""
+EDGE_M, CREASE_M = 0.016, 0.008
+"""Heights at which an edge and a crease are laid down."""
+BEYOND_M = 0.015
+"""A crease is laid this far outside its line, for it springs back."""
+SPEED_M_S, SETTLE_S = 0.15, 0.2
+
+
+class Mending:
+    """The phase in which the last fold of a package is put right."""
+
+    def __init__(self, script: "Launderer", gripping: Gripping) -> None:
+        self.script, self.view, self.gripping = script, script.view, gripping
+
+    def mend(self, index: int) -> Attempt:
+        """Draw the edge that fold `index` turned over on, or lay its crease down; return whether it could be taken."""
+        self.script.phase = f"mend_{index}"
+        fold = self.view.garment.folds[index]
+        edge = self.hands_for(fold.far, fold.near)
+        if any(self.lack(index, vertex) > SHORT_M for vertex in edge.values()):
+            return (yield from self.lay(index, edge, EDGE_M, beyond_m=0.0, skim=True))
+        crease = self.hands_for(fold.on_line(fold.far), fold.on_line(fold.near))
+        return (yield from self.lay(index, crease, CREASE_M, beyond_m=BEYOND_M, skim=False))
+
+    def hands_for(self, far: GridPoint, near: GridPoint) -> dict[int, int]:
+        """Return side -> vertex, each for the hand that it strains less, without what a hand does not reach."""
+        points, garment = self.view.vertices(), self.view.garment
+        first, second = garment.vertex(far), garment.vertex(near)
+        ways = ({LEFT: first, RIGHT: second}, {LEFT: second, RIGHT: first})
+        best = min(ways, key=lambda hands: strain(points[hands[LEFT]], points[hands[RIGHT]]))
+        return {side: vertex for side, vertex in best.items() if reachable(side, points[vertex])}
+
+    def lack(self, index: int, vertex: int) -> float:
+        """Return how much nearer to the crease than it should be a vertex lies that fold `index` turned over [m]."""
+        fold, frame = self.view.garment.folds[index], self.view.frame_for(index)
+        wanted = self.view.garment.folded(index + 1)[0][vertex]
+        lack = frame.local(self.view.vertices()[vertex]) - wanted
+        return float(fold.side * lack[0 if fold.axis == "v" else 1])
+
+    def lay(self, index: int, vertices: Mapping[int, int], height_m: float, beyond_m: float, skim: bool) -> Attempt:
+        """Take vertices, side -> vertex, draw them straight to where fold `index` puts them, and let go.
+
+        They are laid at `height_m`, `beyond_m` farther out than the crease; returns whether they could be taken.
+        """
+        if not vertices or not (yield from self.gripping.take(vertices, skim)):
+            return False
+        fold, frame, points = self.view.garment.folds[index], self.view.frame_for(index), self.view.vertices()
+        ideal, _ = self.view.garment.folded(index + 1)
+        motions = []
+        for side, vertex in vertices.items():
+            place = frame.point(ideal[vertex], height_m) + beyond_m * fold.side * frame.direction(fold.axis)
+            seconds = float(np.linalg.norm(place - points[vertex])) / SPEED_M_S + SETTLE_S
+            path = along(np.array([points[vertex], place]))
+            motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
+        yield from side_by_side(*motions)
+        yield from self.gripping.let_go(vertices)
+        return True
