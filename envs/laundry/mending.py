@@ -34,11 +34,11 @@ class Mending:
     def mend(self, index: int) -> Attempt:
         """Draw the edge that fold `index` turned over on, or lay its crease down; return whether it could be taken."""
         self.script.phase = f"mend_{index}"
-        fold = self.view.garment.folds[index]
+        garment, fold = self.view.garment, self.view.garment.folds[index]
         edge = self.hands_for(fold.far, fold.near)
         if any(self.lack(index, vertex) > SHORT_M for vertex in edge.values()):
             return (yield from self.lay(index, edge, EDGE_M, beyond_m=0.0, skim=True))
-        crease = self.hands_for(fold.on_line(fold.far), fold.on_line(fold.near))
+        crease = self.hands_for(garment.on_line(fold, fold.far), garment.on_line(fold, fold.near))
         return (yield from self.lay(index, crease, CREASE_M, beyond_m=BEYOND_M, skim=False))
 
     def hands_for(self, far: GridPoint, near: GridPoint) -> dict[int, int]:

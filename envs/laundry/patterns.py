@@ -41,10 +41,6 @@ class Fold:
     seconds: float = 1.6
     """How long the hands take."""
 
-    def on_line(self, point: GridPoint) -> GridPoint:
-        """Return the point of the fold's line in the column, or row, of `point`."""
-        return (self.line, point[1]) if self.axis == "u" else (point[0], self.line)
-
 
 @dataclass(frozen=True)
 class Garment:
@@ -115,6 +111,13 @@ class Garment:
     def line_of(self, fold: Fold) -> float:
         """Coordinate of a fold's line about the middle of the outline [m]."""
         return self.columns[fold.line] - self.origin[1] if fold.axis == "u" else self.rows[fold.line] - self.origin[0]
+
+    def on_line(self, fold: Fold, point: GridPoint) -> GridPoint:
+        """Return the point of a fold's line that is in the column, or row, of `point`, or nearest to that."""
+        across, along = (0, 1) if fold.axis == "u" else (1, 0)
+        return min(
+            (each for each in self.grid if each[across] == fold.line), key=lambda p: abs(p[along] - point[along])
+        )
 
     def folded(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return where the first `count` folds put every vertex, (V, 2) [m], and how many layers lie below it, (V,)."""
