@@ -8,6 +8,7 @@ import numpy as np
 from recap_bench.envs.laundry.gripping import REACH_SLACK_M, Attempt, Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, reachable, side_by_side, strain, swing
 from recap_bench.envs.laundry.launderer_view import Frame
+from recap_bench.envs.laundry.mending import Mending
 from recap_bench.envs.laundry.patterns import Fold
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ MISTAKE_M = 0.055
 class Folding:
     """The phase in which one fold of the plan is made."""
 
-    def __init__(self, script: "Launderer", gripping: Gripping) -> None:
-        self.script, self.view, self.gripping = script, script.view, gripping
+    def __init__(self, script: "Launderer", gripping: Gripping, mending: Mending) -> None:
+        self.script, self.view, self.gripping, self.mending = script, script.view, gripping, mending
         self.second_choice = False
         """Whether the hands have just failed to take their grips, so that they try each other's."""
 
@@ -45,6 +46,8 @@ class Folding:
             path = self.arc(grip, frame, index, shift)
             motions.append(swing(self.script.hands[side], side, path, grip, fold.seconds))
         yield from side_by_side(*motions)
+        if not undo and not shift:
+            yield from self.mending.catch_up(index, vertices)
         yield from self.gripping.let_go()
         return True
 

@@ -12,12 +12,15 @@ import numpy as np
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, reachable, side_by_side, strain, swing
 from recap_bench.envs.laundry.patterns import GridPoint
+from recap_bench.envs.scripting import Motion
 
 if TYPE_CHECKING:
     from recap_bench.envs.laundry.oracle import Launderer
 
 SHORT_M = 0.012
 """An edge this much nearer to the crease than it should be is drawn on."""
+LATE_M = 0.019
+"""The same of an edge that is still held; less is common, and rights itself when the edge is let go."""
 EDGE_M, CREASE_M = 0.016, 0.008
 """Heights at which an edge and a crease are laid down."""
 BEYOND_M = 0.015
@@ -41,6 +44,11 @@ class Mending:
         crease = self.hands_for(garment.on_line(fold, fold.far), garment.on_line(fold, fold.near))
         return (yield from self.lay(index, crease, CREASE_M, beyond_m=BEYOND_M, skim=False))
 
+    def catch_up(self, index: int, vertices: Mapping[int, int]) -> Motion:
+        """Draw a turned edge on that is still held, if the part below has moved on with it."""
+        if max(self.lack(index, vertex) for vertex in vertices.values()) > LATE_M:
+            yield from self.draw(index, vertices, EDGE_M, beyond_m=0.0)
+
     def hands_for(self, far: GridPoint, near: GridPoint) -> dict[int, int]:
         """Return side -> vertex, each for the hand that it strains less, without what a hand does not reach."""
         points, garment = self.view.vertices(), self.view.garment
@@ -63,6 +71,12 @@ class Mending:
         """
         if not vertices or not (yield from self.gripping.take(vertices, skim)):
             return False
+        yield from self.draw(index, vertices, height_m, beyond_m)
+        yield from self.gripping.let_go(vertices)
+        return True
+
+    def draw(self, index: int, vertices: Mapping[int, int], height_m: float, beyond_m: float) -> Motion:
+        """Draw held vertices, side -> vertex, straight to where fold `index` puts them, as `lay` does."""
         fold, frame, points = self.view.garment.folds[index], self.view.frame_for(index), self.view.vertices()
         ideal, _ = self.view.garment.folded(index + 1)
         motions = []
@@ -72,5 +86,3 @@ class Mending:
             path = along(np.array([points[vertex], place]))
             motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
         yield from side_by_side(*motions)
-        yield from self.gripping.let_go(vertices)
-        return True

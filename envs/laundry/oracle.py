@@ -36,7 +36,7 @@ MENDS = 4
 """So often a package is mended before it is undone."""
 PULLS = 3
 """So often a garment is pulled before what is out of reach is tried all the same."""
-TIDYING, ALMOST = 3, 93.0
+TIDYING, ALMOST = 8, 93.0
 """Attempts after which a garment with corners turned over is folded all the same, and the percentile then in place."""
 
 
@@ -56,8 +56,8 @@ class Launderer(Script):
 
     def run(self) -> Motion:
         gripping = Gripping(self)
-        self.folding, self.carrying = Folding(self, gripping), Carrying(self, gripping)
-        self.mending = Mending(self, gripping)
+        self.mending, self.carrying = Mending(self, gripping), Carrying(self, gripping)
+        self.folding = Folding(self, gripping, self.mending)
         self.placing, self.lifting = Placing(self, gripping), Lifting(self, gripping)
         self.spreading = Spreading(self, gripping, self.placing)
         while True:

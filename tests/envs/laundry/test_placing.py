@@ -8,6 +8,7 @@ from recap_bench.envs.laundry.folding import Folding
 from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT
 from recap_bench.envs.laundry.launderer_view import Frame, View
+from recap_bench.envs.laundry.mending import Mending
 from recap_bench.envs.laundry.oracle import Launderer
 from recap_bench.envs.laundry.placing import LONGEST_PULL_M, MOST_TURN_RAD, Placing, pair_of
 from recap_bench.envs.laundry.spreading import Spreading
@@ -43,7 +44,7 @@ def phases(view, monkeypatch):
 
     def lay(points):
         monkeypatch.setattr(view, "vertices", lambda: points)
-        return Folding(script, gripping), placing, Spreading(script, gripping, placing)
+        return Folding(script, gripping, Mending(script, gripping)), placing, Spreading(script, gripping, placing)
 
     return lay
 
