@@ -121,11 +121,11 @@ class View:
     def tidy(self) -> bool:
         """Whether what is gripped for folding, and a collar that shows, lie in their places in the flat garment."""
         garment = self.garment
-        points = [grip for fold in garment.folds for grip in (fold.far, fold.near)]
-        if garment.collar_shows:
-            points += [garment.key_points[name] for name in ("collar", "collar_left", "collar_right")]
         away = fit(self.vertices()[None], garment.flat).distance[0]
-        return all(away[garment.vertex(point)] < FLAT_M for point in points)
+        collar = [garment.vertex(garment.key_points[name]) for name in ("collar", "collar_left", "collar_right")]
+        return bool(
+            (away[garment.grips] < FLAT_M).all() and (not garment.collar_shows or (away[collar] < FLAT_M).all())
+        )
 
     def stand_in(self, vertex: int, folds: int) -> int:
         """Return `vertex`, or the next one on the outline if it lies wrong in a garment folded `folds` times."""

@@ -16,6 +16,8 @@ KEY_POINTS = (
 )  # fmt: skip
 """The same names for every type: the collar stands for whatever edge is worn on top, tips for its outermost corners."""
 
+LAYERS_APART_M = 0.012
+"""Vertices that folds lay this near to each other are taken by one grip."""
 GridPoint = tuple[int, int]
 """Column and row of a vertex; columns count from the right edge (least u), rows from the hem."""
 
@@ -135,6 +137,17 @@ class Garment:
         position, _ = self.folded(index)
         fold = self.folds[index]
         return fold.side * (position[:, 0 if fold.axis == "v" else 1] - self.line_of(fold)) > 1e-6
+
+    @cached_property
+    def grips(self) -> np.ndarray:
+        """Indices of all vertices that a grip of the fold plan should take, layers of earlier folds included, (G,)."""
+        taken = set()
+        for index, fold in enumerate(self.folds):
+            places, _ = self.folded(index)
+            for point in (fold.far, fold.near):
+                apart = np.linalg.norm(places - places[self.vertex(point)], axis=1)
+                taken |= set(np.flatnonzero(self.moving(index) & (apart < LAYERS_APART_M)).tolist())
+        return np.array(sorted(taken))
 
     @cached_property
     def outline(self) -> np.ndarray:
