@@ -66,7 +66,7 @@ class Folding:
         across = frame.direction(fold.axis)
         ends = {}
         for vertex in (far, near):
-            reach = frame.local(points[vertex])[0 if fold.axis == "v" else 1] - line
+            reach = frame.local(points[vertex])[fold.across] - line
             ends[vertex] = points[vertex], points[vertex] - 2 * reach * across
         ways = sorted(
             ({LEFT: far, RIGHT: near}, {LEFT: near, RIGHT: far}),
@@ -90,7 +90,7 @@ class Folding:
         """Return the path of a gripped point over the fold line to its mirror image, `shift_m` beside it."""
         fold = self.view.garment.folds[index]
         across, land = frame.direction(fold.axis), fold.land_m
-        reach = frame.local(grip)[0 if fold.axis == "v" else 1] - self.view.garment.line_of(fold) + shift_m
+        reach = frame.local(grip)[fold.across] - self.view.garment.line_of(fold) + shift_m
 
         def path(share: float) -> np.ndarray:
             angle = np.pi * share

@@ -62,7 +62,7 @@ class Mending:
         fold, frame = self.view.garment.folds[index], self.view.frame_for(index)
         wanted = self.view.garment.folded(index + 1)[0][vertex]
         lack = frame.local(self.view.vertices()[vertex]) - wanted
-        return float(fold.side * lack[0 if fold.axis == "v" else 1])
+        return float(fold.side * lack[fold.across])
 
     def lay(self, index: int, vertices: Mapping[int, int], height_m: float, beyond_m: float, skim: bool) -> Attempt:
         """Take vertices, side -> vertex, draw them straight to where fold `index` puts them, and let go.

@@ -43,6 +43,11 @@ class Fold:
     seconds: float = 1.6
     """How long the hands take."""
 
+    @property
+    def across(self) -> int:
+        """Which of the garment coordinates (v, u) the line is a value of: 0 or 1."""
+        return 0 if self.axis == "v" else 1
+
 
 @dataclass(frozen=True)
 class Garment:
@@ -125,10 +130,9 @@ class Garment:
         """Return where the first `count` folds put every vertex, (V, 2) [m], and how many layers lie below it, (V,)."""
         position, turned = self.flat.copy(), np.zeros(len(self.flat), int)
         for fold in self.folds[:count]:
-            axis = 0 if fold.axis == "v" else 1
             line = self.line_of(fold)
-            over = fold.side * (position[:, axis] - line) > 1e-6
-            position[over, axis] = 2 * line - position[over, axis]
+            over = fold.side * (position[:, fold.across] - line) > 1e-6
+            position[over, fold.across] = 2 * line - position[over, fold.across]
             turned[over] = turned.max() + 1 - turned[over]
         return position, turned
 
@@ -136,7 +140,7 @@ class Garment:
         """Return which vertices fold `index` turns over, (V,) bool."""
         position, _ = self.folded(index)
         fold = self.folds[index]
-        return fold.side * (position[:, 0 if fold.axis == "v" else 1] - self.line_of(fold)) > 1e-6
+        return fold.side * (position[:, fold.across] - self.line_of(fold)) > 1e-6
 
     @cached_property
     def grips(self) -> np.ndarray:

@@ -1,19 +1,16 @@
-"""What the launderer puts right on a folded package: geometry, and one package with a crease that stands up."""
+"""What the launderer puts right on a folded package: geometry alone."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from recap_bench.envs import make_vec
 from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT
-from recap_bench.envs.laundry.launderer_view import Frame, View
-from recap_bench.envs.laundry.mending import BEYOND_M, CREASE_M, EDGE_M, Mending
-from recap_bench.envs.laundry.oracle import MENDS, Launderer
+from recap_bench.envs.laundry.launderer_view import Frame
+from recap_bench.envs.laundry.mending import BEYOND_M, CREASE_M, EDGE_M, LATE_M, Mending
+from recap_bench.envs.laundry.oracle import MENDS
 from recap_bench.envs.laundry.wardrobe import WARDROBE
-from recap_bench.envs.operators import profile
-from recap_bench.envs.scripting import Operator
 
 TSHIRT = WARDROBE["tshirt"]
 LAST = len(TSHIRT.folds) - 1
@@ -28,18 +25,10 @@ def package(short_m=0.0):
     return points
 
 
-@pytest.fixture(scope="module")
-def view():
-    env = make_vec("LaundryStrictTshirt-v0", 1, threads=1, randomization="none")
-    env.reset(seed=0)
-    return View(env.task, 0)
-
-
 @pytest.fixture
-def mending(view, monkeypatch):
+def mending(view, launderer, monkeypatch):
     """Return a function that lays the shirt out, vertices (V, 3), and returns what mends it and what it would lay."""
-    script = Launderer(view, Operator(profile("skilled"), np.random.default_rng(0)))
-    phase, laid = Mending(script, Gripping(script)), []
+    phase, laid = Mending(launderer, Gripping(launderer)), []
 
     def lay(index, vertices, height_m, beyond_m, skim):
         laid.append((sorted(vertices.values()), height_m, beyond_m, skim))
@@ -88,6 +77,22 @@ def test_a_crease_is_laid_down_where_the_edge_lies_right(mending):
     assert laid == [(crease, CREASE_M, BEYOND_M, False)]
 
 
+@pytest.mark.parametrize(("short_m", "drawn"), [(LATE_M - 0.005, False), (LATE_M + 0.005, True)])
+def test_a_held_edge_is_drawn_on_only_where_it_is_late(mending, monkeypatch, short_m, drawn):
+    phase, _ = mending(package(short_m))
+    fold, moved = TSHIRT.folds[LAST], []
+    monkeypatch.setattr(phase, "draw", lambda *args, **options: moved.append(args) or iter(()))
+    run(phase.catch_up(LAST, {LEFT: TSHIRT.vertex(fold.far), RIGHT: TSHIRT.vertex(fold.near)}))
+    assert bool(moved) == drawn
+
+
+def test_what_a_grip_takes_includes_the_layers_of_earlier_folds():
+    """The second fold of shorts takes both legs, one laid over the other, at each of its two grips."""
+    shorts = WARDROBE["shorts"]
+    columns = {point[0] for point, vertex in shorts.grid.items() if vertex in shorts.grips and point[1] == 0}
+    assert columns == {0, 4, 6, 10}
+
+
 def test_each_hand_takes_the_near_end_and_leaves_what_it_does_not_reach(mending):
     phase, _ = mending(package())
     fold = TSHIRT.folds[LAST]
@@ -97,12 +102,10 @@ def test_each_hand_takes_the_near_end_and_leaves_what_it_does_not_reach(mending)
     assert phase.hands_for(fold.far, fold.near) == {RIGHT: TSHIRT.vertex(fold.near)}
 
 
-def test_a_package_is_mended_a_few_times_before_it_is_undone(view):
-    script = Launderer(view, Operator(profile("skilled"), np.random.default_rng(0)))
-
+def test_a_package_is_mended_a_few_times_before_it_is_undone(launderer):
     def mend(index):
         yield
         return True
 
-    script.mending = SimpleNamespace(mend=mend)
-    assert [run(script.mends(LAST)) for _ in range(MENDS + 1)] == [True] * MENDS + [False]
+    launderer.mending = SimpleNamespace(mend=mend)
+    assert [run(launderer.mends(LAST)) for _ in range(MENDS + 1)] == [True] * MENDS + [False]

@@ -3,18 +3,14 @@
 import numpy as np
 import pytest
 
-from recap_bench.envs import make_vec
 from recap_bench.envs.laundry.folding import Folding
 from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT
-from recap_bench.envs.laundry.launderer_view import Frame, View
+from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.mending import Mending
-from recap_bench.envs.laundry.oracle import Launderer
 from recap_bench.envs.laundry.placing import LONGEST_PULL_M, MOST_TURN_RAD, Placing, pair_of
 from recap_bench.envs.laundry.spreading import Spreading
 from recap_bench.envs.laundry.wardrobe import WARDROBE
-from recap_bench.envs.operators import profile
-from recap_bench.envs.scripting import Operator
 
 TSHIRT = WARDROBE["tshirt"]
 PLEAT_M = 0.07
@@ -28,23 +24,19 @@ def straight(x=0.20, y=0.0, yaw=0.0):
     return Frame(complex(np.exp(1j * yaw)), complex(x, y))
 
 
-@pytest.fixture(scope="module")
-def view():
-    env = make_vec("LaundryStrictTshirt-v0", 1, threads=1, randomization="none")
-    env.reset(seed=0)
-    return View(env.task, 0)
-
-
 @pytest.fixture
-def phases(view, monkeypatch):
+def phases(view, launderer, monkeypatch):
     """Return a function that lays the shirt out, vertices (V, 3), and returns what folds, places and spreads it."""
-    script = Launderer(view, Operator(profile("skilled"), np.random.default_rng(0)))
-    gripping = Gripping(script)
-    placing = Placing(script, gripping)
+    gripping = Gripping(launderer)
+    placing = Placing(launderer, gripping)
 
     def lay(points):
         monkeypatch.setattr(view, "vertices", lambda: points)
-        return Folding(script, gripping, Mending(script, gripping)), placing, Spreading(script, gripping, placing)
+        return (
+            Folding(launderer, gripping, Mending(launderer, gripping)),
+            placing,
+            Spreading(launderer, gripping, placing),
+        )
 
     return lay
 
