@@ -140,8 +140,8 @@ class PolicyConfig:
     sft_steps: int = 10000
     """Gradient steps of the fit on demonstrations: as many as later fits, so that length is not what these gain by."""
     sft_failures: bool = False
-    """Whether the fit on demonstrations imitates those that failed, too. An operator who runs out of time fills half a
-    minute with what does not help; 16 of 160 demonstrations of the strict T-shirt fail and are a quarter of the steps."""
+    """Whether the fit on demonstrations imitates failed ones, too. An operator who runs out of time hovers for half a
+    minute; on the strict T-shirt 16 failures in 160 demonstrations are a quarter of the steps."""
     fit_steps: int = 10000
     """Gradient steps of each later fit."""
     precision: str = "auto"
