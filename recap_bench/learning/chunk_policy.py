@@ -1,13 +1,14 @@
 """The policy as the loop sees it: numpy observations in, chunks of absolute joint targets out."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from recap_bench.errors import ConfigurationError
+from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from recap_bench.learning.config import PolicyConfig, check_guidance
 from recap_bench.learning.flow import sample
@@ -66,15 +67,15 @@ class FlowPolicy:
         self.condition = spec.conditions[0] if use.condition is None else use.condition
         self.guidance = _guidance(spec, self.condition, use.guidance)
         self._tokenizer = Tokenizer(spec.repertoire.vocabulary)
-        fields = spec.repertoire.fields
-        self._columns = [fields.index(name) for name in _state_names(spec.repertoire, use.task)]
+        names = spec.repertoire.fields
+        self._columns = [names.index(name) for name in _state_names(spec.repertoire, use.task)]
 
     @classmethod
     def load(cls, folder: Path, use: Use = DEFAULT_USE) -> "FlowPolicy":
         """Open a checkpoint folder; see `recap_bench.learning.load_policy`."""
         tensors, values = load_checkpoint(folder, "policy")
         repertoire = Repertoire.from_dict(values["repertoire"])
-        spec = PolicySpec(PolicyConfig(**values["policy"]), repertoire, tuple(values["conditions"]))
+        spec = PolicySpec(_saved_config(values["policy"], folder), repertoire, tuple(values["conditions"]))
         statistics = Statistics.from_tensors(tensors)
         network = build_flow_network(spec, statistics)
         network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
@@ -120,6 +121,17 @@ def build_flow_network(spec: PolicySpec, statistics: Statistics) -> FlowNetwork:
     inputs = len(statistics.observation_mean)
     config = spec.config
     return FlowNetwork(inputs, (steps, actions), len(spec.repertoire.vocabulary), config.width, config.blocks)
+
+
+def _saved_config(values: dict[str, Any], folder: Path) -> PolicyConfig:
+    """Return the config that `save` wrote into `folder`; DataError for that of another version."""
+    unknown = sorted(set(values) - {field.name for field in fields(PolicyConfig)})
+    if unknown:
+        raise DataError(
+            f"The policy at {folder} was fitted with options that this version lacks: {', '.join(unknown)}. "
+            "Open it with the version that made it, or fit it again."
+        )
+    return PolicyConfig(**values)
 
 
 def _state_names(repertoire: Repertoire, task: str | None) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ EPISODES = 4
 GRADIENT_STEPS = 20
 """Steps of the policy's fit that are measured: half a second of the standard network on one core."""
 
+A_SINGLE_STEP = 1e-9
+"""So few passes through the data that a fit takes one gradient step."""
+
 INFERENCES = 5
 """Chunks of all simulations that are inferred to measure the policy."""
 
@@ -74,7 +77,8 @@ def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
 def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
     """Return how long `phase` takes at most [s].
 
-    That is: attempts of a policy last until the time limit, and no fit of a value function stops early.
+    That is: attempts of a policy last until the time limit, every episode is imitated, and no fit of a value function
+    stops early.
     """
     attempt_s = pace.limit_steps * (pace.control_step_s + pace.inference_s)
     value, policy = config.learning.value, config.learning.policy
@@ -86,8 +90,8 @@ def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
     if phase.name == plan.PRETRAIN:
         return values_s + policy.pretrain_steps * pace.policy_step_s
     if phase.name == plan.FIT:
-        later = phase.iteration > 0
-        return values_s + policy.fit_steps * pace.policy_step_s if later else policy.sft_steps * pace.policy_step_s
+        policy_s = policy.fit_steps(_steps_so_far(config, phase, pace)) * pace.policy_step_s
+        return values_s + policy_s if phase.iteration > 0 else policy_s
     if phase.name in plan.COLLECTIONS:
         return plan.collection_size(config, phase.task, phase.name) * attempt_s
     if phase.name == plan.CHECK:
@@ -101,12 +105,18 @@ def estimate_s(config: RunConfig, phases: tuple[Phase, ...], paces: Mapping[str,
     return [phase_s(config, phase, paces.get(phase.task, first)) for phase in phases]
 
 
+def _steps_so_far(config: RunConfig, phase: Phase, pace: Pace) -> int:
+    """Return the control steps of all episodes of the task that a fit sees, at most."""
+    demonstrated = config.demonstrated(phase.task) * pace.demonstration_steps
+    return round(demonstrated + phase.iteration * config.rollouts(phase.task) * pace.limit_steps)
+
+
 class _Learner:
     """Fits the networks of a config for a few steps, and notes when."""
 
     def __init__(self, config: RunConfig, spec: "TaskSpec", folder: Path, parts: Parts) -> None:
         value = replace(config.learning.value, folds=1, steps=config.learning.value.check_every, strict=False)
-        policy = replace(config.learning.policy, pretrain_steps=GRADIENT_STEPS, sft_steps=1)
+        policy = replace(config.learning.policy, pretrain_steps=GRADIENT_STEPS, passes=A_SINGLE_STEP)
         self._learning = replace(config.learning, value=value, policy=policy)
         self._config, self._spec, self._folder, self._parts = config, spec, folder, parts
         self._reached: dict[str, float] = {}

@@ -13,6 +13,9 @@ from recap_bench.reporting.progress import Display
 EPISODE_S = 0.5
 """Duration of one of many episodes simulated together, measured on two cores [s]."""
 
+EPISODE_STEPS = 1000
+"""Control steps of an episode, roughly."""
+
 GRADIENT_STEP_S = 2e-8
 """Duration of a gradient step per example and weight of the policy's network, measured on two cores [s]."""
 
@@ -28,8 +31,10 @@ def prior_s(config: RunConfig, phase: Phase) -> float:
     }
     if phase.name in FITTING:
         policy = config.learning.policy
-        first = policy.pretrain_steps if phase.name == plan.PRETRAIN else policy.sft_steps
-        steps = policy.fit_steps if phase.iteration > 0 else first
+        steps = policy.pretrain_steps
+        if phase.name == plan.FIT:
+            episodes_so_far = config.demonstrated(phase.task) + phase.iteration * config.rollouts(phase.task)
+            steps = policy.fit_steps(EPISODE_STEPS * episodes_so_far)
         return GRADIENT_STEP_S * steps * policy.batch * policy.width**2 * policy.blocks / 256
     if phase.name in plan.COLLECTIONS:
         return EPISODE_S * plan.collection_size(config, phase.task, phase.name)

@@ -119,6 +119,14 @@ def test_a_saved_policy_acts_the_same(folder):
     np.testing.assert_array_equal(load_policy(folder).act(seen, ["stack"] * 6, rngs(6)), expected)
 
 
+def test_a_policy_with_options_of_another_version_is_refused(folder):
+    values = json.loads((folder / "config.json").read_text())
+    values["policy"]["sft_steps"] = 10000
+    (folder / "config.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="this version lacks: sft_steps"):
+        load_policy(folder)
+
+
 def test_guidance_is_saved_with_the_checkpoint_and_used_by_the_same_act(tmp_path):
     make_policy(guidance=2.0).save(tmp_path / "policy")
     guided, plain = load_policy(tmp_path / "policy"), load_policy(tmp_path / "policy", guidance=1.0)

@@ -27,7 +27,7 @@ CONFIG = replace(
     evaluation_episodes=20,
     check_episodes=5,
     learning=LearningConfig(
-        value=ValueConfig(folds=2, steps=100), policy=PolicyConfig(pretrain_steps=30, sft_steps=20, fit_steps=10)
+        value=ValueConfig(folds=2, steps=100), policy=PolicyConfig(pretrain_steps=30, batch=100, passes=0.5)
     ),
 )
 
@@ -37,8 +37,8 @@ CONFIG = replace(
     [
         (0, plan.DEMONSTRATIONS, 0.0),
         (0, plan.PRETRAIN, 2 * 100 * 0.01 + 30 * 0.1),
-        (0, plan.FIT, 20 * 0.1),
-        (1, plan.FIT, 2 * 100 * 0.01 + 10 * 0.1),
+        (0, plan.FIT, 0.5 * 10 * 1000 / 100 * 0.1),
+        (1, plan.FIT, 2 * 100 * 0.01 + 0.5 * 10 * (1000 + 1500) / 100 * 0.1),
         (1, plan.AUTONOMOUS, 7 * 1500 * 0.002),
         (1, plan.CORRECTED, 3 * 1500 * 0.002),
         (1, plan.EVALUATION, 20 * 1500 * 0.002),
