@@ -166,7 +166,7 @@ class Fitting:
         start = self._start_policy
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
-        steps = config.policy.fit_steps(np.count_nonzero(weight))
+        steps = config.policy.fit_steps(int(np.count_nonzero(weight)))
         setup = PolicySetup(spec, start.statistics, steps, context.seed, f"iteration {context.iteration}")
         fit = fit_policy(PolicyExamples(self.frames, indicator, weight), setup, start, context.report)
         fit.policy.save(context.folder / "policy")
