@@ -234,6 +234,6 @@ LARGE = LearningConfig(
 
 QUICK = LearningConfig(
     value=ValueConfig(width=128, steps=300, learning_rate=1e-3, folds=3),
-    policy=PolicyConfig(pretrain_steps=6000, passes=4),
+    policy=PolicyConfig(pretrain_steps=6000, passes=4.0),
 )
 """A smoke run of the whole loop: a few minutes of training in all. A shorter fit hardly learns to pick."""
