@@ -1,5 +1,6 @@
 """Sizes, schedules and options of learning; no torch here."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -138,7 +139,7 @@ class PolicyConfig:
     pretrain_steps: int = 16000
     """Gradient steps of pi_pre."""
     passes: float = 12.0
-    """How often a fit on demonstrations, and each later one, goes through the steps that it imitates, > 0. The same for
+    """How often a fit on demonstrations, and each later one, goes through the steps that it imitates. The same for
     all methods: with a fixed number of gradient steps, fits on more data look worse than they are."""
     sft_failures: bool = False
     """Whether the fit on demonstrations imitates failed ones, too. An operator who runs out of time hovers for half a
@@ -152,7 +153,7 @@ class PolicyConfig:
     def __post_init__(self) -> None:
         for name in ("width", "blocks", "chunk", "flow_steps", "batch", "pretrain_steps"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _require(self.passes > 0, "passes", self.passes, "positive")
+        _require(0 < self.passes < math.inf, "passes", self.passes, "positive and finite")
         _require(1 <= self.execute <= self.chunk, "execute", self.execute, f"in [1, chunk = {self.chunk}]")
         most = f"at most {MOST_FLOW_STEPS}: flow times beyond 1 - 1/{MOST_FLOW_STEPS} are not trained"
         _require(self.flow_steps <= MOST_FLOW_STEPS, "flow_steps", self.flow_steps, most)

@@ -37,6 +37,7 @@ def test_unknown_fields_are_refused():
         (lambda: PolicyConfig(precision="half"), "precision"),
         (lambda: PolicyConfig(guidance=-1.0), "guidance"),
         (lambda: PolicyConfig(passes=0.0), "passes"),
+        (lambda: PolicyConfig(passes=float("inf")), "positive and finite"),
         (lambda: ValueConfig(steps=10, check_every=25), "check_every"),
         (lambda: ValueConfig(dropout=1.0), "dropout"),
         (lambda: ValueConfig(folds=0), "folds"),
