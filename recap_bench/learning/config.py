@@ -128,7 +128,9 @@ class PolicyConfig:
     batch: int = 128
     """Frames per gradient step."""
     learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule."""
+    """Peak of the one-cycle schedule of the pre-training."""
+    fit_learning_rate: float = 1e-3
+    """Peak of later fits, which start from fitted weights and should not throw them away."""
     weight_decay: float = 1e-3
     """AdamW weight decay."""
     ema: float = 0.998
@@ -136,9 +138,9 @@ class PolicyConfig:
     idle_weight: float = 0.25
     """Weight of steps after which the arms stand still for the executed part of a chunk, in (0, 1]. A quarter of the
     demonstrations' steps wait; learned at their full share they make policies hover."""
-    pretrain_steps: int = 16000
+    pretrain_steps: int = 48000
     """Gradient steps of pi_pre."""
-    passes: float = 12.0
+    passes: float = 6.0
     """How often a fit on demonstrations, and each later one, goes through the steps that it imitates. The same for
     all methods: with a fixed number of gradient steps, fits on more data look worse than they are."""
     sft_failures: bool = False
@@ -153,7 +155,8 @@ class PolicyConfig:
     def __post_init__(self) -> None:
         for name in ("width", "blocks", "chunk", "flow_steps", "batch", "pretrain_steps"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _require(0 < self.passes < math.inf, "passes", self.passes, "positive and finite")
+        for name in ("learning_rate", "fit_learning_rate", "passes"):
+            _require(0 < getattr(self, name) < math.inf, name, getattr(self, name), "positive and finite")
         _require(1 <= self.execute <= self.chunk, "execute", self.execute, f"in [1, chunk = {self.chunk}]")
         most = f"at most {MOST_FLOW_STEPS}: flow times beyond 1 - 1/{MOST_FLOW_STEPS} are not trained"
         _require(self.flow_steps <= MOST_FLOW_STEPS, "flow_steps", self.flow_steps, most)
@@ -187,7 +190,7 @@ class LearningConfig:
 
     def pretraining(self) -> dict[str, Any]:
         """Return what decides the pre-trained networks, and nothing else, as plain types."""
-        later = ("flow_steps", "guidance", "passes", "sft_failures")
+        later = ("flow_steps", "guidance", "fit_learning_rate", "passes", "sft_failures")
         labels = {name: getattr(self.labels, name) for name in ("penalty_factor", "pretrain_positive_fraction")}
         policy = {name: value for name, value in asdict(self.policy).items() if name not in later}
         return {"value": asdict(self.value), "labels": labels, "policy": policy}
@@ -235,6 +238,6 @@ LARGE = LearningConfig(
 
 QUICK = LearningConfig(
     value=ValueConfig(width=128, steps=300, learning_rate=1e-3, folds=3),
-    policy=PolicyConfig(pretrain_steps=6000, passes=4.0),
+    policy=PolicyConfig(pretrain_steps=6000, passes=4.0, fit_learning_rate=2e-3),
 )
 """A smoke run of the whole loop: a few minutes of training in all. A shorter fit hardly learns to pick."""

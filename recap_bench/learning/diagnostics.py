@@ -8,6 +8,8 @@ Keys of `label_report`:
   forced_share                      of all steps
   threshold                         task -> epsilon, in units of the normalised return
   bins_per_second                   task -> value bins per second of episode
+  advantage_signal                  share of the variance of A_t that comes about, see `signal`; None with N = T
+  advantage_signal_ci95             95 % bootstrap interval over episodes
 Keys of `value_report`, over everything, and under by_task for each task:
   held_out_log_likelihood, constant_log_likelihood [nat]; the constant is the histogram of the task's other episodes
   beats_constant                    whether the first is larger
@@ -47,7 +49,40 @@ def label_report(steps: StepData, labels: Labels, reference: np.ndarray) -> dict
         },
         "forced_share": float(labels.forced.mean()),
         "threshold": {task: at.value for task, at in labels.threshold.items()},
+        **_signal_report(steps, labels),
     }
+
+
+def _signal_report(steps: StepData, labels: Labels) -> dict[str, Any]:
+    """Return how much of the advantages comes about, over the steps whose window ends before their episode does."""
+    surprise = labels.returns - labels.values
+    inside = ~np.isclose(labels.advantage, surprise)
+    if not inside.any():
+        return {"advantage_signal": None, "advantage_signal_ci95": None}
+    found, episode = np.unique(steps.episode[inside], return_inverse=True)
+    moments = episode_moments(labels.advantage[inside], surprise[inside], episode)
+    return {
+        "advantage_signal": signal(moments),
+        "advantage_signal_ci95": _interval(len(found), lambda drawn: signal(moments[drawn])),
+    }
+
+
+def episode_moments(advantage: np.ndarray, surprise: np.ndarray, episode: np.ndarray) -> np.ndarray:
+    """Return the sums of 1, a, s, a a and a s over each episode, (E, 5); `episode` (m,) are indices from 0 up."""
+    a, s = advantage, surprise
+    return np.stack([np.bincount(episode, weights) for weights in (np.ones_like(a), a, s, a * a, a * s)], axis=1)
+
+
+def signal(moments: np.ndarray) -> float | None:
+    """Return the share of the advantage's variance that comes about, from moments (E, 5); None if it does not vary.
+
+    It is 2 b - 1, b the least-squares slope of the surprise R_t - V(o_t) on A_t. What V(o_{t+N}) rightly knows beyond
+    V(o_t) comes about in full (slope 1). An error of held-out values enters A_t as the difference of two equal
+    errors and the surprise as the second of them (slope 1/2). A V that exaggerates lowers the share, even below 0.
+    """
+    count, a, s, aa, cross = moments.sum(axis=0)
+    variance = aa / count - (a / count) ** 2
+    return float(2.0 * (cross / count - a * s / count**2) / variance - 1.0) if variance > 1e-12 else None
 
 
 def share_by_group(steps: StepData, positive: np.ndarray) -> dict[str, float]:

@@ -39,6 +39,8 @@ class PolicySetup:
     """Scaling of observations and chunks."""
     steps: int
     """Gradient steps."""
+    learning_rate: float
+    """Peak of the one-cycle schedule."""
     seed: int
     """Training seed."""
     stream: str
@@ -105,7 +107,7 @@ def fit_policy(
             return flow_loss(runner, observation, (statistics.chunks(relative), counts), condition, draw)
 
     watch = Stopwatch()
-    schedule = Schedule(setup.steps, config.learning_rate, config.weight_decay, config.ema)
+    schedule = Schedule(setup.steps, setup.learning_rate, config.weight_decay, config.ema)
     average, history = train(network, loss, schedule, lambda step: report("policy", step, setup.steps))
     any_task = Use(task=next(iter(setup.spec.repertoire.tasks)))
     policy = FlowPolicy(average.cpu(), setup.statistics.to("cpu"), setup.spec, any_task)

@@ -93,7 +93,8 @@ class Fitting:
         everything = np.ones(context.steps.num_steps, bool)
         relabelling = self._judge(fit, labels, everything)
         spec = PolicySpec(config.policy, self.repertoire, conditions_of(config))
-        setup = PolicySetup(spec, statistics, config.policy.pretrain_steps, context.seed, "pretraining")
+        pace = config.policy.pretrain_steps, config.policy.learning_rate
+        setup = PolicySetup(spec, statistics, *pace, context.seed, "pretraining")
         weight = equal_shares(context.steps)
         examples = PolicyExamples(self.frames, labels.indicator.astype(np.int64), weight)
         policy_fit = fit_policy(examples, setup, None, context.report)
@@ -166,8 +167,8 @@ class Fitting:
         start = self._start_policy
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
-        steps = config.policy.fit_steps(int(np.count_nonzero(weight)))
-        setup = PolicySetup(spec, start.statistics, steps, context.seed, f"iteration {context.iteration}")
+        pace = config.policy.fit_steps(int(np.count_nonzero(weight))), config.policy.fit_learning_rate
+        setup = PolicySetup(spec, start.statistics, *pace, context.seed, f"iteration {context.iteration}")
         fit = fit_policy(PolicyExamples(self.frames, indicator, weight), setup, start, context.report)
         fit.policy.save(context.folder / "policy")
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report()}

@@ -82,12 +82,13 @@ def diagnostics_table(fit: LabelledFit, episodes: pd.DataFrame) -> pd.DataFrame:
     """
     judged = episodes[episodes["held_out"]]
     groups = {"all": judged, **{kind: judged[judged["kind"] == kind] for kind in KINDS}}
-    constant = fit.diagnostics.get("constant_log_likelihood", float("nan"))
+    names = ("constant_log_likelihood", "advantage_signal")
+    of_fit = pd.Series([fit.diagnostics.get(name) for name in names], names, dtype=float).to_dict()
     lines = []
     for name, group in groups.items():
         if len(group):
-            likelihood = {"constant_log_likelihood": constant if name == "all" else float("nan")}
-            lines.append({**address(fit), "kind": name, **_judgement(group), **likelihood})
+            known = of_fit if name == "all" else dict.fromkeys(of_fit, float("nan"))
+            lines.append({**address(fit), "kind": name, **_judgement(group), **known})
     return pd.DataFrame(lines)
 
 
@@ -155,6 +156,7 @@ def diagnostics_text(table: pd.DataFrame) -> pd.DataFrame:
             "rank correlation, won": _number(line["rank_correlation_success"], "{:.2f}"),
             "rank correlation, lost": _number(line["rank_correlation_failure"], "{:.2f}"),
             "separation": _number(line["separation"], "{:.2f}" + interval),
+            "advantage that comes about": _number(line["advantage_signal"], "{:.0%}"),
             "failures foreseen (never above)": _number(line["failures_foreseen"], "{:.0%}")
             + _number(line["failures_never_above"], " ({:.0%})"),
             "steps ahead, lost": _number(line["failure_steps"], f"{{:.0f}} steps, {seconds['failure']:.1f} s"),

@@ -19,14 +19,16 @@ GOAL = 1.0
 MODERATE = LearningConfig(
     value=ValueConfig(width=128, steps=300, learning_rate=1e-3),
     labels=LabelConfig(look_ahead=25),
-    policy=PolicyConfig(width=192, blocks=3, pretrain_steps=3000, passes=12),
+    policy=PolicyConfig(width=192, blocks=3, pretrain_steps=3000, passes=12, fit_learning_rate=2e-3),
 )
 """Minutes per fit."""
 
 SMALL = LearningConfig(
     value=ValueConfig(width=32, blocks=1, steps=150, batch=256, learning_rate=1e-3, folds=2),
     labels=LabelConfig(look_ahead=10),
-    policy=PolicyConfig(width=64, blocks=2, chunk=4, execute=2, batch=256, pretrain_steps=250, passes=25),
+    policy=PolicyConfig(
+        width=64, blocks=2, chunk=4, execute=2, batch=256, pretrain_steps=250, passes=25, fit_learning_rate=2e-3
+    ),
 )
 """Seconds per fit."""
 

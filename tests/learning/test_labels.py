@@ -126,6 +126,31 @@ def test_report_gives_the_realised_shares_by_source_and_outcome(tmp_path):
     assert saved["tasks"].tolist() == [TASK]
 
 
+@pytest.mark.parametrize(("error", "expected"), [(0.0, 1.0), (0.05, 0.5), (10.0, 0.0)])
+def test_the_share_of_the_advantage_that_comes_about_is_found(error, expected):
+    """V knows a random walk that leads to the return, with errors of its own; of equal variance they leave a half."""
+    draw = np.random.default_rng(0)
+    steps = steps_of(*(episode("p" * 10, True, 1, seed=seed) for seed in range(1500)))
+    walk = draw.normal(0.0, 0.05 * np.sqrt(2 / 3), (1500, 10)).cumsum(axis=1)
+    returns = np.repeat(walk[:, -1], 10)
+    labels = label(steps, (walk + draw.normal(0.0, error, walk.shape)).ravel())
+    surprise = returns - labels.values
+    ahead = np.minimum(steps.t + CONFIG.look_ahead, 9) - steps.t
+    here = np.arange(steps.num_steps)
+    advantage = np.where(ahead == CONFIG.look_ahead, labels.values[here + ahead] - labels.values, surprise)
+    report = label_report(steps, replace(labels, returns=returns, advantage=advantage), np.ones(len(here), bool))
+    assert report["advantage_signal"] == pytest.approx(expected, abs=0.05)
+    low, high = report["advantage_signal_ci95"]
+    assert low < report["advantage_signal"] < high
+
+
+def test_with_the_advantage_to_the_end_nothing_tells_signal_from_noise():
+    steps = mixed_steps()
+    returns = normalised_returns(steps, {TASK: 100}, CONFIG)
+    labels = pretraining_labels(steps, random_values(steps), returns, CONFIG)
+    assert label_report(steps, labels, np.ones(steps.num_steps, bool))["advantage_signal"] is None
+
+
 def test_what_precedes_a_rescue_can_count_as_a_failure_of_its_own():
     """Three steps, then one correction that succeeds: horizon and penalty are 100 steps each."""
     steps = steps_of(episode("pppcp", True, 1), episode("pp", True, 1, seed=1))

@@ -131,7 +131,7 @@ def test_statistics_are_those_of_the_pretraining(fitted, pretrained):
 
 def test_every_iteration_restarts_from_the_pretrained_policy(everything, pretrained, tmp_path):
     """A fit of one vanishing step returns the pre-trained weights, whatever earlier iterations did."""
-    config = with_policy(TINY, passes=1e-9, learning_rate=1e-12, weight_decay=0.0)
+    config = with_policy(TINY, passes=1e-9, fit_learning_rate=1e-12, weight_decay=0.0)
     result = Recap().fit(context(everything, tmp_path, 1, pretrained, config))
     start = FlowPolicy.load(pretrained / "policy").network.state_dict()
     for name, tensor in FlowPolicy.load(result.policy).network.state_dict().items():
@@ -178,7 +178,7 @@ def test_progress_is_reported_to_the_end(demos, tmp_path):
 def test_the_policy_imitates_a_plain_motion_in_seconds(tmp_path):
     """Operators who always close the jaw by one unit per step: the chunk must count up from the joint positions."""
     steps = steps_of(*(episode("d" * 30, i % 2 == 0, seed=i) for i in range(8)))
-    config = with_policy(TINY, pretrain_steps=150, passes=80, learning_rate=3e-3)
+    config = with_policy(TINY, pretrain_steps=150, passes=80, learning_rate=3e-3, fit_learning_rate=3e-3)
     pretrained = pretrain(context(steps, tmp_path / "pre", config=config))
     policy = load_policy(Recap().fit(context(steps, tmp_path / "sft", 0, pretrained, config)).policy)
     seen = {"agent_pos": np.full((4, 3), 10.0, np.float32), "environment_state": np.zeros((4, 2), np.float32)}
