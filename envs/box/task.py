@@ -16,7 +16,7 @@ from recap_bench.envs.simulation import Simulation
 from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Oracle, Task, TaskSpec
 
 PROFICIENT_TIME_S = 26.8
-"""Mean cycle time of the skilled oracle from the stack over 200 seeds, standard randomisation (results/operators.md)."""
+"""Mean cycle time of the skilled oracle from the stack, 200 seeds, standard randomisation: results/operators.md."""
 PAPER_TIME_LIMIT_S = 600.0
 PAPER_PROFICIENT_TIME_S = 240.0
 

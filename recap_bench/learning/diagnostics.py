@@ -28,6 +28,7 @@ import numpy as np
 from recap_bench.data.episode import ACTOR_CORRECTION
 from recap_bench.data.steps import StepData
 from recap_bench.learning.labels import Labels
+from recap_bench.learning.ordering import rank_correlation, separation
 from recap_bench.learning.value_fit import ValueFit
 
 ENCODES_TASK = (0.05, 0.95)
@@ -134,19 +135,16 @@ def _value_report(steps: StepData, fit: ValueFit, returns: np.ndarray, episodes:
         "beats_constant": fitted > constant,
         "rank_correlation": float(correlations.mean()) if len(correlations) else None,
         "rank_correlation_ci95": _interval(len(correlations), lambda drawn: correlations[drawn].mean()),
-        "separation": separation(means, chosen.success),
-        "separation_ci95": _interval(len(means), lambda drawn: separation(means[drawn], chosen.success[drawn])),
+        "separation": _separation(means, chosen.success),
+        "separation_ci95": _interval(len(means), lambda drawn: _separation(means[drawn], chosen.success[drawn])),
     }
 
 
 def rank_correlations(steps: StepData, values: np.ndarray, returns: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation of values (M,) and returns (M,) within each episode that has one, (e,)."""
-    correlations = []
-    for start, length in zip(steps.start.tolist(), steps.length.tolist(), strict=True):
-        v, r = (x[start : start + length] for x in (values, returns))
-        if len(np.unique(v)) > 1 and len(np.unique(r)) > 1:
-            correlations.append(np.corrcoef(_ranks(v), _ranks(r))[0, 1])
-    return np.array(correlations)
+    """Return the rank correlation of values (M,) and returns (M,) within each episode that has one, (e,)."""
+    spans = [slice(start, start + length) for start, length in zip(steps.start, steps.length, strict=True)]
+    correlations = np.array([rank_correlation(values[span], returns[span]) for span in spans])
+    return correlations[np.isfinite(correlations)]
 
 
 def mean_values(steps: StepData, values: np.ndarray) -> np.ndarray:
@@ -154,13 +152,10 @@ def mean_values(steps: StepData, values: np.ndarray) -> np.ndarray:
     return np.add.reduceat(values, steps.start) / steps.length if len(values) else np.zeros(0)
 
 
-def separation(means: np.ndarray, success: np.ndarray) -> float | None:
+def _separation(means: np.ndarray, success: np.ndarray) -> float | None:
     """Return the probability that a success has a higher mean value (E,) than a failure; None if undefined."""
-    won, lost = means[success], means[~success]
-    if len(won) == 0 or len(lost) == 0:
-        return None
-    gap = won[:, None] - lost[None, :]
-    return float((gap > 0).mean() + 0.5 * (gap == 0).mean())
+    found = separation(means[success], means[~success])
+    return found if np.isfinite(found) else None
 
 
 def _interval(count: int, measure: Callable[[np.ndarray], float | None]) -> list[float] | None:
@@ -169,9 +164,3 @@ def _interval(count: int, measure: Callable[[np.ndarray], float | None]) -> list
     drawn = [measure(draw.integers(count, size=count)) for _ in range(BOOTSTRAP)] if count > 1 else []
     found = [value for value in drawn if value is not None]
     return [float(bound) for bound in np.percentile(found, [2.5, 97.5])] if found else None
-
-
-def _ranks(x: np.ndarray) -> np.ndarray:
-    """Return ranks with ties averaged."""
-    _, index, counts = np.unique(x, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2.0)[index]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
+from recap_bench.learning.ordering import wins
 from recap_bench.reporting.statistics import Bootstrap, Interval
 
 SMOOTHED_STEPS = 15
@@ -101,23 +101,6 @@ def moments(length: int, found: list[Swing], count: int, apart: int = APART) -> 
     return sorted(set(chosen))
 
 
-def rank_correlation(values: np.ndarray) -> float:
-    """Return Spearman's correlation of `values` (T,) with minus the time to go, in [-1, 1]; nan if it has none.
-
-    1 means that the value never falls. The time to go says nothing of the outcome, so a good value function is near
-    1 on successes, and need not be on failures.
-    """
-    if len(values) < 2 or np.ptp(values) == 0:
-        return float("nan")
-    ranks = pd.Series(values).rank().to_numpy()
-    return float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
-
-
-def separation(won: np.ndarray, lost: np.ndarray) -> float:
-    """Return the probability that one of `won` (n,) lies above one of `lost` (m,), ties half; nan if one is empty."""
-    return float(_wins(won, lost).mean()) if len(won) and len(lost) else float("nan")
-
-
 def separation_interval(won: np.ndarray, lost: np.ndarray, bootstrap: Bootstrap = RESAMPLING) -> Interval:
     """Return the percentile bootstrap interval of the separation, over successes (n,) and failures (m,) apart."""
     if not (len(won) and len(lost)):
@@ -127,7 +110,7 @@ def separation_interval(won: np.ndarray, lost: np.ndarray, bootstrap: Bootstrap 
         rng.multinomial(count, np.full(count, 1.0 / count), bootstrap.resamples) / count
         for count in (len(won), len(lost))
     )
-    resampled = np.einsum("rn,nm,rm->r", share_won, _wins(won, lost), share_lost, optimize=True)
+    resampled = np.einsum("rn,nm,rm->r", share_won, wins(won, lost), share_lost, optimize=True)
     tail = (1.0 - bootstrap.confidence) / 2.0
     low, high = np.quantile(resampled, [tail, 1.0 - tail])
     return Interval(float(low), float(high))
@@ -149,8 +132,3 @@ def steps_foreseen(values: np.ndarray, level: float, success: bool) -> int:
     """
     wrong = np.flatnonzero((values >= level) != success)
     return len(values) - 1 - int(wrong[-1]) if len(wrong) else len(values)
-
-
-def _wins(won: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    gap = np.asarray(won)[:, None] - np.asarray(lost)[None, :]
-    return (gap > 0) + 0.5 * (gap == 0)

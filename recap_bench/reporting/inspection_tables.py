@@ -7,11 +7,10 @@ import pandas as pd
 
 from recap_bench.data.episode import ACTOR_CORRECTION, ACTOR_DEMONSTRATOR, ACTOR_POLICY
 from recap_bench.envs.simulation import CONTROL_HZ
+from recap_bench.learning.ordering import rank_correlation, separation
 from recap_bench.reporting.inspection_data import KINDS, LabelledFit
 from recap_bench.reporting.inspection_measures import (
     outcome_level,
-    rank_correlation,
-    separation,
     separation_interval,
     smoothed,
     steps_foreseen,
@@ -56,7 +55,7 @@ def episode_table(fit: LabelledFit) -> pd.DataFrame:
                 "failure_mode": steps.failure_mode[episode],
                 "held_out": bool(fit.held_out[episode]),
                 "log_likelihood": fit.log_likelihood[episode],
-                "rank_correlation": rank_correlation(values),
+                "rank_correlation": rank_correlation(values, np.arange(len(values))),
                 "mean_value": mean[episode],
                 "first_value": values[0],
                 "last_value": values[-1],

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.learning.diagnostics import mean_values, rank_correlations, separation
+from recap_bench.learning.diagnostics import mean_values, rank_correlations, value_report
 from recap_bench.learning.recap import Recap
 from recap_bench.learning.splits import folds, holdout
 from recap_bench.learning.stages import Fitting, pretrain
@@ -97,7 +97,7 @@ def test_value_function_beats_a_constant_on_held_out_episodes(tmp_path):
     assert fit.log_likelihood.mean() > fit.constant_log_likelihood.mean() + 0.2
     assert fit.judged.all()
     steps = fitting.context.steps
-    assert separation(mean_values(steps, fit.values), steps.success) > 0.8
+    assert value_report(steps, fit, fitting.returns)["separation"] > 0.8
     assert np.corrcoef(fit.values, fitting.returns)[0, 1] > 0.3
 
 
@@ -163,10 +163,11 @@ def test_rank_correlation_is_measured_within_episodes():
     assert len(rank_correlations(steps, np.zeros(6), returns)) == 0
 
 
-def test_separation_is_the_chance_that_a_success_looks_better():
-    means = np.array([-0.1, -0.5, -0.5, -0.9])
-    assert separation(means, np.array([True, True, False, False])) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
-    assert separation(means, np.ones(4, bool)) is None
+def test_episodes_of_one_outcome_have_no_separation(tmp_path):
+    fit, fitting = value_fit(steps_of(*(episode("d" * 10, True, seed=i) for i in range(20))), tmp_path)
+    report = value_report(fitting.context.steps, fit, fitting.returns)
+    assert report["separation"] is None
+    assert report["separation_ci95"] is None
 
 
 def test_mean_values_are_those_of_each_episode():

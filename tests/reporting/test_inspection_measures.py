@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
+from recap_bench.learning.ordering import separation
 from recap_bench.reporting.inspection_measures import (
     Swing,
     moments,
     outcome_level,
-    rank_correlation,
-    separation,
     separation_interval,
     smoothed,
     steps_foreseen,
@@ -46,19 +45,6 @@ def test_the_pictures_show_both_ends_and_the_largest_swings() -> None:
 def test_pictures_left_over_fill_the_largest_gaps() -> None:
     assert moments(101, [], count=4, apart=10) == [0, 25, 50, 100]
     assert moments(5, [], count=4, apart=10) == [0, 4]
-
-
-def test_rank_correlation_is_one_for_a_rising_value_and_halves_nothing() -> None:
-    assert rank_correlation(np.array([-0.9, -0.5, -0.4])) == pytest.approx(1.0)
-    assert rank_correlation(np.array([-0.4, -0.5, -0.9])) == pytest.approx(-1.0)
-    # Ranks 1.5, 1.5, 3 against 0, 1, 2: covariance 1.5, variances 1.5 and 2.
-    assert rank_correlation(np.array([-0.9, -0.9, -0.4])) == pytest.approx(1.5 / np.sqrt(3.0))
-    assert np.isnan(rank_correlation(np.array([-0.5, -0.5])))
-
-
-def test_separation_counts_pairs() -> None:
-    assert separation(np.array([0.0, -0.2]), np.array([-0.1, -0.2])) == pytest.approx((1 + 1 + 0 + 0.5) / 4)
-    assert np.isnan(separation(np.array([]), np.array([-0.1])))
 
 
 def test_the_interval_of_a_separation_holds_it_and_is_a_point_where_all_agree() -> None:
