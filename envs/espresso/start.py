@@ -1,7 +1,12 @@
-"""Start states of the espresso task, drawn from one generator per episode."""
+"""Start states of the espresso task, drawn from one generator per episode.
+
+'table' is the whole task: the portafilter lies on the table, empty. 'locked' begins in the middle of it, for shorter
+experiments: a good puck is in the portafilter and the portafilter in the group; cup, shot and serving are left.
+"""
 
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 
 from recap_bench.envs.espresso import parameters as p
@@ -38,18 +43,28 @@ SPREADS = {
 }
 """The values of `randomization`."""
 
+STARTS = ("table", "locked")
+"""The default first."""
+
+STAGES_BEFORE = {"table": 0, "locked": 4}
+"""Stages that lie behind an episode at its start."""
+
+LOCKED_RAD = np.pi / 4
+"""Angle of the bayonet that is turned home, where the latch holds it."""
+
 NOMINAL_CUP_RADIUS_M = 0.0295
 
 
 class StartStates:
     """Writes start states into the simulations; what varies per simulation is expanded once."""
 
-    def __init__(self, simulation: Simulation, rig: Rig, randomization: str) -> None:
+    def __init__(self, simulation: Simulation, rig: Rig, randomization: str, start: str) -> None:
         model, batch = simulation.model, simulation.batch
         self.simulation, self.rig, self.spread, self.model = simulation, rig, SPREADS[randomization], model
-        self.home = rig.home()
+        self.home, self.start = rig.home(), start
         self._qpos = batch.qpos
-        self.address = {name: int(model.joint(name).qposadr[0]) for name in ("portafilter", "cup")}
+        self.address = {name: int(model.joint(name).qposadr[0]) for name in ("portafilter", "cup", "collar")}
+        self.locked_pose = self._locked_pose()
         self.field = {
             name: batch.expand(name)
             for name in ("geom_friction", "geom_size", "geom_rbound", "geom_aabb", "geom_pos", "geom_rgba", "body_mass",
@@ -82,7 +97,23 @@ class StartStates:
         self.field["geom_pos"][i, self.mat_geom] = mat
         self._vary_cameras(i, rng)
         dose_rate = p.NOMINAL_DOSE_RATE_G_S * (1 + rng.uniform(-1, 1) * spread.scale)
-        return {"dose_rate_g_s": dose_rate, "cup_radius_m": radius, "mat_x": mat[0], "mat_y": mat[1]}
+        own = {"dose_rate_g_s": dose_rate, "cup_radius_m": radius, "mat_x": mat[0], "mat_y": mat[1]}
+        return own if self.start == "table" else {**own, **self._lock(i)}
+
+    def _lock(self, i: int) -> dict[str, float]:
+        """Hang the portafilter in the group, turned home, and return the process state of a good puck in it."""
+        at = self.address["portafilter"]
+        self._qpos[i, self.address["collar"]] = LOCKED_RAD
+        self._qpos[i, at : at + 7] = self.locked_pose
+        return {"dose_g": p.DOSE_TARGET_G, "tamp_s": p.TAMP_HOLD_S, "engaged": 1.0, "locked": 1.0}
+
+    def _locked_pose(self) -> np.ndarray:
+        """Return position and quaternion of the portafilter that is turned home, (7,)."""
+        data = mujoco.MjData(self.model)
+        data.qpos[self.address["collar"]] = LOCKED_RAD
+        mujoco.mj_kinematics(self.model, data)
+        collar = data.body("collar")
+        return np.concatenate([collar.xpos, collar.xquat])
 
     def _place_objects(self, i: int, rng: np.random.Generator) -> None:
         for name in ("portafilter", "cup"):

@@ -9,7 +9,7 @@ from recap_bench.envs import rig as rig_module
 from recap_bench.envs.espresso import observation, processes, verdict
 from recap_bench.envs.espresso.oracle import EspressoOracle
 from recap_bench.envs.espresso.processes import PROCESS_NAMES, Brew, Fixtures
-from recap_bench.envs.espresso.start import StartStates
+from recap_bench.envs.espresso.start import STAGES_BEFORE, STARTS, StartStates
 from recap_bench.envs.espresso.visuals import Visuals
 from recap_bench.envs.espresso.world import World, WorldReader
 from recap_bench.envs.rig import Rig
@@ -44,12 +44,14 @@ class EspressoTask(Task):
         state_names=observation.STATE_NAMES,
     )
 
-    def __init__(self, simulation: Simulation, randomization: str, start: str = "default") -> None:
+    starts = STARTS
+
+    def __init__(self, simulation: Simulation, randomization: str, start: str = STARTS[0]) -> None:
         super().__init__(simulation, randomization, start)
         model, n = simulation.model, simulation.n
         self.rig = Rig(simulation)
         self.reader = WorldReader(simulation, self.rig)
-        self.start = StartStates(simulation, self.rig, randomization)
+        self.start = StartStates(simulation, self.rig, randomization, start)
         self.process = {name: np.zeros(n) for name in (*PROCESS_NAMES, *EPISODE_NAMES)}
         self.points = self._fixed_points(model)
         self.visuals = Visuals(model, self.start.field)
@@ -87,9 +89,10 @@ class EspressoTask(Task):
             for name, value in self.start.write(int(i), rng).items():
                 self.process[name][i] = value
         self.simulation.batch.set_const(ids)
+        self._write_equalities(ids)
         self.success[ids] = False
         self.failure[ids] = 0
-        self.stages[ids] = False
+        self.stages[ids] = np.arange(len(self.spec.stages)) < STAGES_BEFORE[self.start_name]
 
     def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
         self.rig.apply(ids, actions)
@@ -122,14 +125,18 @@ class EspressoTask(Task):
         processes.serve(brew, world, fixtures)
         for name in PROCESS_NAMES:
             self.process[name][ids] = getattr(brew, name)
-        self._eq_active[ids, self._equalities[0]] = brew.engaged
-        self._eq_active[ids, self._equalities[1]] = brew.locked
+        self._write_equalities(ids)
         stages = self.stages[ids] | verdict.stages_reached(world, brew, fixtures)
         failure = verdict.failure(world, brew, stages)
         self.stages[ids] = stages
         self.failure[ids] = failure
         self.success[ids] = stages.all(axis=1) & (failure == 0)
         self._advanced = ids, measured
+
+    def _write_equalities(self, ids: np.ndarray) -> None:
+        """Hold the portafilter where its lugs are engaged, and the bayonet where it is locked."""
+        for equality, name in zip(self._equalities, ("engaged", "locked"), strict=True):
+            self._eq_active[ids, equality] = self.process[name][ids]
 
     def agent_pos(self, ids: np.ndarray) -> np.ndarray:
         return self.rig.agent_pos(ids)
