@@ -1,4 +1,5 @@
 # Needs only python3 (3.11 to 3.13, with venv) and make. Options: `make run ARGS="--preset standard --out runs/standard"`.
+# Without options `make run` begins in the middle of the task, where minutes of training already make a policy.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ ARGS ?=
 .PHONY: setup run test test-slow check types speed clean
 
 run: $(READY)
-	@$(BIN)/recap-bench run $(ARGS)
+	@$(BIN)/recap-bench run $(or $(ARGS),--start locked)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
