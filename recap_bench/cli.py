@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from recap_bench.commands import collect, doctor, evaluate, inspect, listing, replay, report, run, speed
+from recap_bench.commands import collect, compare, doctor, evaluate, inspect, listing, replay, report, run, speed
 from recap_bench.errors import RecapBenchError, StorageError
 
 # Each module has HELP, add_arguments(parser) and execute(args) -> exit code; it imports heavy packages when executed.
@@ -15,6 +15,7 @@ COMMANDS: dict[str, ModuleType] = {
     "collect": collect,
     "evaluate": evaluate,
     "report": report,
+    "compare": compare,
     "inspect": inspect,
     "replay": replay,
     "speed": speed,

@@ -5,10 +5,7 @@ from pathlib import Path
 
 from recap_bench.reporting.loop_tables import write_loop_tables
 from recap_bench.reporting.plots import write_figures
-from recap_bench.reporting.tables import join_rows, read_rows, write_tables
-
-ROWS = "rows.csv"
-"""Rows per evaluation episode, in the folder of a run."""
+from recap_bench.reporting.tables import join_rows, rows_of, write_tables
 
 
 def write_report(sources: Sequence[Path], folder: Path | None = None) -> list[Path]:
@@ -18,9 +15,9 @@ def write_report(sources: Sequence[Path], folder: Path | None = None) -> list[Pa
     rows. What corrections cost and what the condition does is told for folders of runs only. Raises DataError when
     there are no rows, or the same episode twice.
     """
-    files = [source / ROWS if source.is_dir() else source for source in sources]
-    rows = join_rows([read_rows(file) for file in files])
-    target = folder or files[0].parent / "report"
+    rows = join_rows([rows_of(source) for source in sources])
+    first = sources[0]
+    target = folder or (first if first.is_dir() else first.parent) / "report"
     runs = [source for source in sources if source.is_dir()]
     written, appendix = write_loop_tables(runs, target)
     return [*write_tables(rows, target, appendix), *written, *write_figures(rows, target)]

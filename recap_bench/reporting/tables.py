@@ -15,6 +15,8 @@ GROUP = ["task", "method", "iteration"]
 PAIR = ["seed", "env_seed"]
 """Episodes of two groups with these in common started from the same state."""
 
+ROWS = "rows.csv"
+"""Rows per evaluation episode, in the folder of a run."""
 
 NEEDED = (*GROUP, *PAIR, "success", "failure_mode", "time_s")
 """Columns without which rows are none of an evaluation."""
@@ -36,6 +38,11 @@ def read_rows(path: Path) -> pd.DataFrame:
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
     return rows
+
+
+def rows_of(source: Path) -> pd.DataFrame:
+    """Read the rows of `source`, the folder of a run or a file; raises as `read_rows`."""
+    return read_rows(source / ROWS if source.is_dir() else source)
 
 
 def join_rows(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -1,0 +1,33 @@
+"""Compare the evaluations of a run with those of a baseline on the same start states, e.g. in continuous integration.
+
+Ends with exit code 1 if the run is worse: if the 95 % interval of the difference in success lies below 0, or that of
+the ratio of throughputs below 1. With nothing changed each line is so by chance in about one of twenty to forty cases.
+"""
+
+import argparse
+from pathlib import Path
+
+HELP = "compare a run with a baseline on the same start states; exit code 1 if it is worse"
+
+REGRESSION = 1
+"""Exit code of a run that is worse than its baseline."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add both sides and the methods."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, or its rows (.csv, .parquet)")
+    parser.add_argument("baseline", type=Path, metavar="BASELINE", help="the same; RUN again to compare two methods")
+    parser.add_argument("--method", default=None, help="method of RUN; else every method that both have")
+    parser.add_argument("--against", default=None, help="method of BASELINE; by default that of RUN")
+    parser.add_argument("--csv", type=Path, default=None, help="file to write the comparison to")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print the comparison; return REGRESSION if any line is worse."""
+    from recap_bench.reporting.comparison import WORSE, Side, compare, comparison_text
+
+    table = compare(Side(args.run, args.method), Side(args.baseline, args.against or args.method))
+    print(comparison_text(table))
+    if args.csv:
+        table.to_csv(args.csv, index=False, float_format="%.6g")
+    return REGRESSION if (table["verdict"] == WORSE).any() else 0
