@@ -73,6 +73,8 @@ def _paired(run: Side, baseline: Side) -> Iterator[pd.DataFrame]:
         **{f"{name}{SUFFIX}": right[name] for name in ("method", "success", "time_s")},
     )
     pairs = left.merge(columns, on=keys)
+    if run.source == baseline.source and run.method != baseline.method:
+        pairs = pairs[pairs["method"] != pairs[f"method{SUFFIX}"]]
     for _, group in pairs.groupby(["task", "method", f"method{SUFFIX}", "iteration"]):
         yield group
 

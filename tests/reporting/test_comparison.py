@@ -75,6 +75,7 @@ def test_two_methods_of_one_run_are_compared_and_sft_with_every_iteration(tmp_pa
     assert table["iteration"].tolist() == [1, 2]
     assert table["episodes"].tolist() == [2 * EPISODES] * 2
     assert table["verdict"].tolist() == [BETTER, BETTER]
+    assert set(compare(Side(run), Side(run, "sft"))["method"]) == {"recap", "filtered_bc"}
 
 
 def test_only_episodes_in_common_count(tmp_path):
