@@ -49,7 +49,7 @@ class Mending:
         return (yield from self.lay(index, crease, CREASE_M, beyond_m=BEYOND_M, skim=False))
 
     def highest(self, fold: Fold) -> dict[int, int]:
-        """Return side -> the highest vertex of a crease, for the hand on its side if that reaches it, else the other."""
+        """Return side -> the highest vertex of a crease, for the hand on its side or, out of its reach, the other."""
         points, garment = self.view.vertices(), self.view.garment
         across = 0 if fold.axis == "u" else 1
         crease = [vertex for vertex, point in enumerate(garment.grid) if point[across] == fold.line]
