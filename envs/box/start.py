@@ -1,4 +1,8 @@
-"""Start states of the box task, drawn from one generator per episode."""
+"""Start states of the box task, drawn from one generator per episode.
+
+'stack' is the whole task. The others begin in the middle of it, for shorter experiments: 'jig' with the flat sheet on
+the jig, 'built' with the latched box in it, to be labelled and placed.
+"""
 
 from dataclasses import dataclass
 
@@ -57,6 +61,9 @@ SPREADS = {
 }
 """The values of `randomization`."""
 
+STARTS = ("stack", "jig", "built")
+"""The default first."""
+
 
 class StartStates:
     """Writes start states into the simulations; what varies per simulation is expanded once."""
@@ -75,6 +82,7 @@ class StartStates:
         }  # fmt: skip
         self.family = CartonFamily(model, self.field)
         self.body = {name: model.body(name).id for name in ("dispenser", "crate", "parcel", "feeder")}
+        self.panels = np.array([model.joint(name).qposadr[0] for name in p.PANELS])
         self.creases = np.array([model.joint(name).id for name in p.PANELS])
         cardboard = ("base_panel", *p.PANELS)
         self.board_geoms = np.array([model.geom(name).id for name in cardboard])
@@ -109,17 +117,18 @@ class StartStates:
         self._put(i, "second", second, pile_yaw)
         offset, turn = _horizontal(rng, spread.sheet_m), _angle(rng, spread.sheet_yaw_rad)
         clings = float(rng.random() < spread.sticking)
+        place = {"pile_x_m": second[0], "pile_y_m": second[1]}
         if self.start == "jig":
             height = p.GUIDE_TOP_M + 0.5 * p.PANEL_M + 0.0003
             self._put(i, "carton", p.JIG_M + offset + [0, 0, height], turn)
-            return {"pile_x_m": second[0], "pile_y_m": second[1]}
+            return place
+        if self.start == "built":
+            height = np.array([0.0, 0.0, p.JIG_FLOOR_M + 0.5 * p.PANEL_M + 0.0005])
+            self._put(i, "carton", p.JIG_M + height, 0.0)
+            self._qpos[i, self.panels] = p.RIGHT_ANGLE
+            return {**place, "latched": np.ones(len(p.CORNER_WALLS))}
         self._put(i, "carton", second + offset + [0, 0, p.PANEL_M + 0.0002], pile_yaw + 0.5 * turn)
-        return {
-            "pile_x_m": second[0],
-            "pile_y_m": second[1],
-            "cling": clings,
-            "cling_at": _relative_pose(offset, pile_yaw + 0.5 * turn, pile_yaw),
-        }
+        return {**place, "cling": clings, "cling_at": _relative_pose(offset, pile_yaw + 0.5 * turn, pile_yaw)}
 
     def _put(self, i: int, name: str, position: np.ndarray, turn: float) -> None:
         at = self.address[name]

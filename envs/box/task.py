@@ -9,7 +9,7 @@ from recap_bench.envs import rig as rig_module
 from recap_bench.envs.box import observation, processes, verdict
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.processes import PROCESS_NAMES, PROCESS_SHAPES, Cell, Work
-from recap_bench.envs.box.start import StartStates
+from recap_bench.envs.box.start import STARTS, StartStates
 from recap_bench.envs.box.world import World, WorldReader
 from recap_bench.envs.rig import Rig
 from recap_bench.envs.simulation import Simulation
@@ -46,9 +46,9 @@ class BoxAssemblyTask(Task):
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.STATE_NAMES,
     )
-    starts = ("stack", "jig")
+    starts = STARTS
 
-    def __init__(self, simulation: Simulation, randomization: str, start: str = "stack") -> None:
+    def __init__(self, simulation: Simulation, randomization: str, start: str = STARTS[0]) -> None:
         super().__init__(simulation, randomization, start)
         model, n = simulation.model, simulation.n
         self.rig = Rig(simulation)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from exam import Subject, operated_by, play
 
 from recap_bench.envs import make_vec
 from recap_bench.envs.box import parameters as p
@@ -44,3 +45,22 @@ def test_the_pile_varies_and_the_feeder_keeps_its_top_in_place():
     assert np.ptp(np.round(2 * half / p.PANEL_M)) > 4
     assert np.allclose(middle + half, p.PILE_TOP_M)
     assert np.allclose(middle - half, 2 * platform), "the pile floats or sinks in"
+
+
+def test_the_built_box_stays_latched_in_the_jig():
+    env = make_vec("BoxAssembly-v0", 4, threads=1, start="built")
+    observation, _ = env.reset(seed=3)
+    ids = np.arange(4)
+    for _ in range(50):
+        observation, _, terminated, _, info = env.step(observation["agent_pos"])
+    assert not terminated.any()
+    assert (info["stages"] == [1, 1, 0, 0]).all()
+    assert env.task.process["latched"].all()
+    assert (np.linalg.norm(env.task.world(ids).carton[:, :2] - p.JIG_M[:2], axis=1) < 0.005).all()
+    np.testing.assert_allclose(env.task.world(ids).angles, p.RIGHT_ANGLE, atol=p.LATCH_TAB_RAD)
+
+
+def test_the_skilled_operator_labels_and_places_a_built_box():
+    result = play(Subject("BoxAssembly-v0", "built"), operated_by(*["skilled"] * 6), range(411_000, 411_006))
+    assert result.success.all(), result.failures()
+    assert (result.time_s < 13).all()
