@@ -123,8 +123,8 @@ class StartStates:
             self._put(i, "carton", p.JIG_M + offset + [0, 0, height], turn)
             return place
         if self.start == "built":
-            height = np.array([0.0, 0.0, p.JIG_FLOOR_M + 0.5 * p.PANEL_M + 0.0005])
-            self._put(i, "carton", p.JIG_M + height, 0.0)
+            height = p.JIG_FLOOR_M + 0.5 * p.PANEL_M + 0.0005
+            self._put(i, "carton", p.JIG_M + np.array([0.0, 0.0, height]), 0.0)
             self._qpos[i, self.panels] = p.RIGHT_ANGLE
             return {**place, "latched": np.ones(len(p.CORNER_WALLS))}
         self._put(i, "carton", second + offset + [0, 0, p.PANEL_M + 0.0002], pile_yaw + 0.5 * turn)

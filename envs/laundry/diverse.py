@@ -13,7 +13,7 @@ PAPER_TIME_LIMIT_S, PAPER_PROFICIENT_TIME_S = 500.0, 235.0
 an attempt takes 288 s, and if the failures run to the limit, the successes take 235 s."""
 EVALUATED = "button_up_shirt"
 """The paper's metric is on this type only."""
-KINDS = ("flat", "light", "crumpled")
+KINDS = ("flat", "light", "crumpled", "begun")
 """The starts of the wardrobe in another order: only from `flat` ones has the operator been examined on every type."""
 GARMENTS = (EVALUATED, *(name for name in WARDROBE if name != EVALUATED))
 
@@ -21,8 +21,8 @@ GARMENTS = (EVALUATED, *(name for name in WARDROBE if name != EVALUATED))
 class DiverseTask(LaundryTask):
     """One garment of any type: spread it out where it is not flat, fold it, stack it.
 
-    The starts `flat`, `light` and `crumpled` draw the type, too; `towel_flat` and the like fix it. Demonstrations are
-    of all types, policies are tried on the button-up shirt unless another start is asked for.
+    The starts `flat`, `light`, `crumpled` and `begun` draw the type, too; `towel_flat` and the like fix it.
+    Demonstrations are of all types, policies are tried on the button-up shirt unless another start is asked for.
     """
 
     garments = GARMENTS

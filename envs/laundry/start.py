@@ -1,8 +1,9 @@
 """Start states of a garment, drawn from one generator per episode, without simulating anything.
 
 'flat' lies on the table with a random pose and small wrinkles. 'light' and 'crumpled' are laid over themselves along
-random lines, once or twice, or five to seven times: the part beyond the line is mirrored onto what lies there. The
-cloth settles in the first tenths of a second of the episode.
+random lines, once or twice, or five to seven times: the part beyond the line is mirrored onto what lies there. In
+'begun' all folds of the plan but the last are made, for shorter experiments. The cloth settles in the first tenths of a
+second of the episode.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from recap_bench.envs.laundry.world import vertex_name
 from recap_bench.envs.rig import CAMERAS, Rig
 from recap_bench.envs.simulation import Simulation
 
-STARTS = ("light", "flat", "crumpled")
+STARTS = ("light", "flat", "crumpled", "begun")
 """The default first."""
+LAID_OVER = {"light": (1, 3), "crumpled": (5, 8)}
+"""How often a garment is laid over itself: at least, and less than."""
 STIFFNESSES = ("flex_stiffness", "flex_bending")
 """Of stretch and of bending."""
 
@@ -116,12 +119,12 @@ class StartStates:
     def _lay(self, rng: np.random.Generator, start: str, size: float) -> np.ndarray:
         """Return the vertices of a garment lying on the table, (V, 3) [m]."""
         spread, layout = self.spread, self.layout
-        flat = size * self.garment.flat
-        vertices = np.column_stack([flat, np.full(len(flat), p.CLOTH_RADIUS_M)])
-        vertices[:, 2] += spread.wrinkle_m * _waves(rng, flat)
-        if start != "flat":
-            low, high = (1, 3) if start == "light" else (5, 8)
-            for _ in range(rng.integers(low, high)):
+        folds = len(self.garment.folds) - 1 if start == "begun" else 0
+        position, below = self.garment.folded(folds)
+        vertices = np.column_stack([size * position, p.CLOTH_RADIUS_M * (1 + 2 * below)])
+        vertices[:, 2] += spread.wrinkle_m * _waves(rng, size * position)
+        if start in LAID_OVER:
+            for _ in range(rng.integers(*LAID_OVER[start])):
                 vertices = _lay_over(rng, vertices, deep=start == "crumpled")
         share = 1.0 if layout.turns else 0.15
         yaw = layout.yaw_rad + share * rng.uniform(-1, 1) * spread.yaw_rad

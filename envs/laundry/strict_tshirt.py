@@ -19,7 +19,7 @@ class StrictTshirtTask(LaundryTask):
 
     garments = ("tshirt",)
     layout = Layout(middle=MIDDLE_M, yaw_rad=ASKEW_RAD, turns=False)
-    starts = ("flat",)
+    starts = ("flat", "begun")
     spec = TaskSpec(
         name="LaundryStrictTshirt-v0",
         instruction="fold the orange T-shirt with the collar centred and facing up",
