@@ -11,7 +11,7 @@ import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, reachable, side_by_side, strain, swing
-from recap_bench.envs.laundry.patterns import Fold, GridPoint
+from recap_bench.envs.laundry.patterns import GridPoint
 from recap_bench.envs.scripting import Motion
 
 if TYPE_CHECKING:
@@ -34,28 +34,15 @@ class Mending:
     def __init__(self, script: "Launderer", gripping: Gripping) -> None:
         self.script, self.view, self.gripping = script, script.view, gripping
 
-    def mend(self, index: int, attempt: int = 0) -> Attempt:
-        """Draw the edge that fold `index` turned over on, or lay its crease down; return whether it could be taken.
-
-        The crease is taken at both its ends, and in every other attempt where it stands highest.
-        """
+    def mend(self, index: int) -> Attempt:
+        """Draw the edge that fold `index` turned over on, or lay its crease down; return whether it could be taken."""
         self.script.phase = f"mend_{index}"
         garment, fold = self.view.garment, self.view.garment.folds[index]
         edge = self.hands_for(fold.far, fold.near)
         if any(self.lack(index, vertex) > SHORT_M for vertex in edge.values()):
             return (yield from self.lay(index, edge, EDGE_M, beyond_m=0.0, skim=True))
-        ends = self.hands_for(garment.on_line(fold, fold.far), garment.on_line(fold, fold.near))
-        crease = self.highest(fold) if attempt % 2 else ends
+        crease = self.hands_for(garment.on_line(fold, fold.far), garment.on_line(fold, fold.near))
         return (yield from self.lay(index, crease, CREASE_M, beyond_m=BEYOND_M, skim=False))
-
-    def highest(self, fold: Fold) -> dict[int, int]:
-        """Return side -> the highest vertex of a crease, for the hand on its side or, out of its reach, the other."""
-        points, garment = self.view.vertices(), self.view.garment
-        across = 0 if fold.axis == "u" else 1
-        crease = [vertex for vertex, point in enumerate(garment.grid) if point[across] == fold.line]
-        vertex = max(crease, key=lambda v: points[v, 2])
-        able = [side for side in (LEFT, RIGHT) if reachable(side, points[vertex])]
-        return {min(able, key=lambda side: -points[vertex, 1] * (1, -1)[side]): vertex} if able else {}
 
     def catch_up(self, index: int, vertices: Mapping[int, int]) -> Motion:
         """Draw a turned edge on that is still held, if the part below has moved on with it."""

@@ -32,8 +32,8 @@ LOOK_STEPS = 25
 """How long a package is looked at before it is undone."""
 MOST_SKEW_RAD = 0.6
 """A package turned by more comes apart on its way to the stack."""
-MENDS = 8
-"""So often a package is mended before it is undone: a garment taken apart is seldom flat again before time runs out."""
+MENDS = 4
+"""So often a package is mended before it is undone."""
 PULLS = 3
 """So often a garment is pulled before what is out of reach is tried all the same."""
 TIDYING, ALMOST = 8, 93.0
@@ -64,7 +64,6 @@ class Launderer(Script):
             yield from self.spreading.settle()
             count = self.folds_made()
             if self.view.done():
-                self.mended = 0
                 yield from self.carrying.carry() if self.view.stacks and not self.view.stacked() else self.rest()
             elif count is None:
                 yield from self.flatten()
@@ -109,12 +108,11 @@ class Launderer(Script):
         return False
 
     def mends(self, index: int) -> Attempt:
-        """Try to mend the last fold, unless that was tried too often; return whether it was tried."""
+        """Mend the last fold, unless that was tried too often; return whether something was done."""
         if self.mended == MENDS:
             return False
         self.mended += 1
-        yield from self.mending.mend(index, self.mended - 1)
-        return True
+        return (yield from self.mending.mend(index))
 
     def flatten(self) -> Motion:
         """Spread one or two edges, or lay the garment out anew: a heap, or what is not flat after many edges."""
