@@ -9,12 +9,11 @@ import pandas as pd
 
 from recap_bench.errors import DataError
 from recap_bench.reporting.statistics import (
-    Attempts,
     success_difference_interval,
     throughput_per_hour,
     throughput_ratio_interval,
 )
-from recap_bench.reporting.tables import PAIR, markdown_table, rows_of
+from recap_bench.reporting.tables import PAIR, markdown_table, paired_attempts, rows_of
 
 SUFFIX = "_baseline"
 """Of the columns of the other side."""
@@ -80,10 +79,7 @@ def _paired(run: Side, baseline: Side) -> Iterator[pd.DataFrame]:
 
 
 def _line(pairs: pd.DataFrame) -> dict[str, object]:
-    now, then = (
-        Attempts(*(pairs[name].to_numpy() for name in names))
-        for names in (("success", "time_s", "seed"), (f"success{SUFFIX}", f"time_s{SUFFIX}", "seed"))
-    )
+    now, then = paired_attempts(pairs, SUFFIX)
     difference, ratio = success_difference_interval(now, then), throughput_ratio_interval(now, then)
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = throughput_per_hour(now.success, now.time_s) / throughput_per_hour(then.success, then.time_s)

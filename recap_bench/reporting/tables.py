@@ -147,6 +147,15 @@ def _records(group: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in group.to_dict("records")]
 
 
+def paired_attempts(pairs: pd.DataFrame, suffix: str) -> tuple[Attempts, Attempts]:
+    """Return the attempts of both sides of paired episodes; the columns of the second side end in `suffix`."""
+    now, then = (
+        Attempts(pairs[f"success{end}"].to_numpy(), pairs[f"time_s{end}"].to_numpy(), pairs["seed"].to_numpy())
+        for end in ("", suffix)
+    )
+    return now, then
+
+
 def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, Any]) -> tuple[float, Interval]:
     """Return the throughput over that of iteration 0 on the same episodes; nan where there are none in common."""
     nothing = float("nan"), Interval(float("nan"), float("nan"))
@@ -156,8 +165,7 @@ def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, A
     pairs = group.merge(start.drop_duplicates(PAIR), on=PAIR, suffixes=("", "_start"))
     if pairs.empty:
         return nothing
-    now = Attempts(*(pairs[name].to_numpy() for name in ("success", "time_s", "seed")))
-    then = Attempts(*(pairs[name].to_numpy() for name in ("success_start", "time_s_start", "seed")))
+    now, then = paired_attempts(pairs, "_start")
     if not then.success.any():
         return nothing
     ratio = throughput_per_hour(now.success, now.time_s) / throughput_per_hour(then.success, then.time_s)
