@@ -138,8 +138,8 @@ class PolicyConfig:
     idle_weight: float = 0.25
     """Weight of steps after which the arms stand still for the executed part of a chunk, in (0, 1]. A quarter of the
     demonstrations' steps wait; learned at their full share they make policies hover."""
-    pretrain_steps: int = 48000
-    """Gradient steps of pi_pre."""
+    pretrain_steps: int = 24000
+    """Gradient steps of pi_pre for each task that it is trained on."""
     passes: float = 6.0
     """How often a fit on demonstrations, and each later one, goes through the steps that it imitates. The same for
     all methods: with a fixed number of gradient steps, fits on more data look worse than they are."""
@@ -232,7 +232,7 @@ STANDARD = LearningConfig()
 
 LARGE = LearningConfig(
     value=ValueConfig(width=512, blocks=4, steps=4000, batch=2048),
-    policy=PolicyConfig(width=1024, blocks=8, batch=1024, learning_rate=1e-3, pretrain_steps=100000),
+    policy=PolicyConfig(width=1024, blocks=8, batch=1024, learning_rate=1e-3, pretrain_steps=50000),
 )
 """For a GPU, with the paper's numbers of episodes; nobody has run it yet."""
 
