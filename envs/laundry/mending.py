@@ -25,6 +25,8 @@ EDGE_M, CREASE_M = 0.016, 0.008
 """Heights at which an edge and a crease are laid down."""
 BEYOND_M = 0.015
 """A crease is laid this far outside its line, for it springs back."""
+TAUT_M = 0.020
+"""An edge is drawn this far over its place to make the cloth before it taut."""
 SPEED_M_S, SETTLE_S = 0.15, 0.2
 
 
@@ -34,15 +36,19 @@ class Mending:
     def __init__(self, script: "Launderer", gripping: Gripping) -> None:
         self.script, self.view, self.gripping = script, script.view, gripping
 
-    def mend(self, index: int) -> Attempt:
-        """Draw the edge that fold `index` turned over on, or lay its crease down; return whether it could be taken."""
+    def mend(self, index: int, crease: bool) -> Attempt:
+        """Draw the edge that fold `index` turned over on, or lay its `crease` down; return whether it could be taken.
+
+        An edge that lies where it should is drawn taut: cloth that bulges before it comes down.
+        """
         self.script.phase = f"mend_{index}"
         garment, fold = self.view.garment, self.view.garment.folds[index]
+        if crease:
+            ends = self.hands_for(garment.on_line(fold, fold.far), garment.on_line(fold, fold.near))
+            return (yield from self.lay(index, ends, CREASE_M, beyond_m=BEYOND_M, skim=False))
         edge = self.hands_for(fold.far, fold.near)
-        if any(self.lack(index, vertex) > SHORT_M for vertex in edge.values()):
-            return (yield from self.lay(index, edge, EDGE_M, beyond_m=0.0, skim=True))
-        crease = self.hands_for(garment.on_line(fold, fold.far), garment.on_line(fold, fold.near))
-        return (yield from self.lay(index, crease, CREASE_M, beyond_m=BEYOND_M, skim=False))
+        short = any(self.lack(index, vertex) > SHORT_M for vertex in edge.values())
+        return (yield from self.lay(index, edge, EDGE_M, beyond_m=0.0 if short else -TAUT_M, skim=True))
 
     def catch_up(self, index: int, vertices: Mapping[int, int]) -> Motion:
         """Draw a turned edge on that is still held, if the part below has moved on with it."""
@@ -65,15 +71,16 @@ class Mending:
         return float(fold.side * lack[fold.across])
 
     def lay(self, index: int, vertices: Mapping[int, int], height_m: float, beyond_m: float, skim: bool) -> Attempt:
-        """Take vertices, side -> vertex, draw them straight to where fold `index` puts them, and let go.
+        """Take hold of vertices, side -> vertex, draw what is held straight to where fold `index` puts it, and let go.
 
-        They are laid at `height_m`, `beyond_m` farther out than the crease; returns whether they could be taken.
+        It is laid at `height_m`, `beyond_m` farther out than the crease; returns whether anything was taken.
         """
-        if not vertices or not (yield from self.gripping.take(vertices, skim)):
+        if not vertices:
             return False
-        yield from self.draw(index, vertices, height_m, beyond_m)
-        yield from self.gripping.let_go(vertices)
-        return True
+        taken = yield from self.gripping.close_on(vertices, skim)
+        yield from self.draw(index, taken, height_m, beyond_m)
+        yield from self.gripping.let_go(taken)
+        return bool(taken)
 
     def draw(self, index: int, vertices: Mapping[int, int], height_m: float, beyond_m: float) -> Motion:
         """Draw held vertices, side -> vertex, straight to where fold `index` puts them, as `lay` does."""

@@ -108,11 +108,12 @@ class Launderer(Script):
         return False
 
     def mends(self, index: int) -> Attempt:
-        """Mend the last fold, unless that was tried too often; return whether something was done."""
-        if self.mended == MENDS:
-            return False
-        self.mended += 1
-        return (yield from self.mending.mend(index))
+        """Mend the last fold, its edge and its crease in turn; return whether something was done, False after MENDS."""
+        while self.mended < MENDS:
+            self.mended += 1
+            if (yield from self.mending.mend(index, crease=self.mended % 2 == 0)):
+                return True
+        return False
 
     def flatten(self) -> Motion:
         """Spread one or two edges, or lay the garment out anew: a heap, or what is not flat after many edges."""

@@ -8,7 +8,7 @@ import pytest
 from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT
 from recap_bench.envs.laundry.launderer_view import Frame
-from recap_bench.envs.laundry.mending import BEYOND_M, CREASE_M, EDGE_M, LATE_M, Mending
+from recap_bench.envs.laundry.mending import BEYOND_M, CREASE_M, EDGE_M, LATE_M, TAUT_M, Mending
 from recap_bench.envs.laundry.oracle import MENDS
 from recap_bench.envs.laundry.wardrobe import WARDROBE
 
@@ -61,20 +61,38 @@ def test_a_crease_has_two_ends_in_the_cloth(name):
     assert all(end in garment.grid and end[fold.axis == "v"] == fold.line for end in ends)
 
 
-def test_an_edge_that_lies_short_is_drawn_on(mending):
-    phase, laid = mending(package(short_m=0.03))
+@pytest.mark.parametrize(("short_m", "beyond_m"), [(0.03, 0.0), (0.0, -TAUT_M)])
+def test_an_edge_that_lies_short_is_drawn_on_and_any_other_taut(mending, short_m, beyond_m):
+    phase, laid = mending(package(short_m))
     hem = sorted(TSHIRT.vertex(point) for point in (TSHIRT.folds[LAST].far, TSHIRT.folds[LAST].near))
-    assert phase.lack(LAST, hem[0]) == pytest.approx(0.03)
-    assert run(phase.mend(LAST))
-    assert laid == [(hem, EDGE_M, 0.0, True)]
+    assert phase.lack(LAST, hem[0]) == pytest.approx(short_m)
+    assert run(phase.mend(LAST, crease=False))
+    assert laid == [(hem, EDGE_M, beyond_m, True)]
 
 
-def test_a_crease_is_laid_down_where_the_edge_lies_right(mending):
+def test_a_crease_is_laid_down_outside_its_line(mending):
     phase, laid = mending(package())
     line = TSHIRT.folds[LAST].line
     crease = sorted(TSHIRT.vertex((column, line)) for column in (8, 4))
-    assert run(phase.mend(LAST))
+    assert run(phase.mend(LAST, crease=True))
     assert laid == [(crease, CREASE_M, BEYOND_M, False)]
+
+
+@pytest.mark.parametrize("holding", [[LEFT, RIGHT], [RIGHT], []])
+def test_what_a_hand_holds_is_drawn_though_the_other_missed(launderer, monkeypatch, holding):
+    phase, drawn = Mending(launderer, Gripping(launderer)), []
+    fold = TSHIRT.folds[LAST]
+    wanted = {LEFT: TSHIRT.vertex(fold.far), RIGHT: TSHIRT.vertex(fold.near)}
+
+    def close_on(vertices, skim):
+        yield
+        return {side: vertex for side, vertex in vertices.items() if side in holding}
+
+    monkeypatch.setattr(phase.gripping, "close_on", close_on)
+    monkeypatch.setattr(phase.gripping, "let_go", lambda sides: iter(()))
+    monkeypatch.setattr(phase, "draw", lambda index, vertices, *places: drawn.extend(vertices) or iter(()))
+    assert run(phase.lay(LAST, wanted, EDGE_M, beyond_m=0.0, skim=True)) == bool(holding)
+    assert drawn == holding
 
 
 @pytest.mark.parametrize(("short_m", "drawn"), [(LATE_M - 0.005, False), (LATE_M + 0.005, True)])
@@ -102,10 +120,14 @@ def test_each_hand_takes_the_near_end_and_leaves_what_it_does_not_reach(mending)
     assert phase.hands_for(fold.far, fold.near) == {RIGHT: TSHIRT.vertex(fold.near)}
 
 
-def test_a_package_is_mended_a_few_times_before_it_is_undone(launderer):
-    def mend(index):
+def test_edge_and_crease_are_mended_in_turn_a_few_times_before_the_package_is_undone(launderer):
+    creases = []
+
+    def mend(index, crease):
+        creases.append(crease)
         yield
-        return True
+        return not crease
 
     launderer.mending = SimpleNamespace(mend=mend)
-    assert [run(launderer.mends(LAST)) for _ in range(MENDS + 1)] == [True] * MENDS + [False]
+    assert [run(launderer.mends(LAST)) for _ in range(MENDS)] == [True] * (MENDS // 2) + [False] * (MENDS // 2)
+    assert creases == [False, True] * (MENDS // 2)
