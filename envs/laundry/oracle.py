@@ -74,7 +74,7 @@ class Launderer(Script):
 
     def go_on(self, count: int) -> Motion:
         """Make the next fold, or mend a bad package, undo its last fold, or take it apart wholly, in that order."""
-        self.tried = self.tidied = 0
+        self.tried = 0
         whole = count == len(self.view.garment.folds)
         if whole and ((yield from self.turns_out_well()) or (yield from self.mends(count - 1))):
             return
@@ -90,9 +90,8 @@ class Launderer(Script):
             self.phase, frame = "pull", self.view.frame_for(count)
             goal = self.placing.goal(frame, straighten=True)
             yield from self.placing.pull(frame, goal, self.view.garment.folded(count)[0])
-        else:
-            self.mended = 0
-            yield from self.folding.fold(count)
+        elif (yield from self.folding.fold(count)):
+            self.mended = self.tidied = 0
 
     def well_placed(self, count: int) -> bool:
         """Whether all folds are within reach, and the flat garment is not so askew that carrying would twist it."""

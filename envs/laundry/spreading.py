@@ -35,8 +35,6 @@ LOW_ARC_HEIGHT, NEAR_M, ON_TOP_M = 0.15, 0.045, 0.001
 SPEED_M_S = 0.30
 """Mean speed along the arc's chord."""
 SHORTEST_S = 0.8
-DRAGGED_M = 0.03
-"""A garment that moves by this much with one of its edges is dragged."""
 STRAYED_M = 0.07
 """A garment farther than this from its workplace is pulled back."""
 TURNED_M, TURNED_LAND_M, TURN_OVER_S = 0.05, 0.012, 1.2
@@ -49,8 +47,8 @@ class Spreading:
     def __init__(self, script: "Launderer", gripping: Gripping, placing: Placing) -> None:
         self.script, self.view, self.gripping, self.placing = script, script.view, gripping, placing
         self.failed = placing.failed
-        self.dragged = False
-        """Whether the last edge took the whole garment along instead of unfolding."""
+        self.missed = False
+        """Whether the last edges that were taken did not come to their places: the garment went along, or turned."""
 
     def spread(self) -> Motion:
         """Lay one or two edges where they belong."""
@@ -65,12 +63,12 @@ class Spreading:
             self.failed.clear()
             yield from self.turn_over(frame)
             return
-        chosen, anchor = self.hold_on(chosen, frame) if self.dragged else (chosen, {})
+        chosen, anchor = self.hold_on(chosen, frame) if self.missed else (chosen, {})
         if (yield from self.move(chosen, frame, anchor)):
             self.failed.clear()
         else:
             self.failed.update(chosen.values())
-            self.dragged = False
+            self.missed = False
 
     def settle(self) -> Motion:
         """Let a garment that still moves come to rest."""
@@ -91,16 +89,14 @@ class Spreading:
         yield from side_by_side(*motions)
         yield from self.gripping.let_go([*taken, *anchor] if taken else [])
         if taken:
-            now = self.frame()
-            away = self.away(now)
-            followed = np.linalg.norm(now.origin - frame.origin) > DRAGGED_M
-            self.dragged = bool(followed and min(away[vertex] for vertex in taken.values()) > MISPLACED_M)
+            away = self.away(self.frame())
+            self.missed = bool(min(away[vertex] for vertex in taken.values()) > MISPLACED_M)
         return bool(taken)
 
     def hold_on(self, chosen: dict[int, int], frame: Frame) -> tuple[dict[int, int], dict[int, int]]:
         """Return one of `chosen`, side -> vertex, and for the other hand what lies right farthest behind it, if any.
 
-        Cloth that lies in a pleat comes along as a whole unless the other end is held.
+        Cloth that lies in a pleat comes along, or turns, as a whole unless the other end is held.
         """
         points, places = self.view.vertices(), frame.places(self.view.garment.flat, LAND_M)
         able = self.placing.in_place(points, places)
