@@ -97,3 +97,30 @@ def test_what_lies_in_a_pleat_is_pulled_with_the_other_end_held(phases):
     assert list(held) == [RIGHT]
     assert not rows[anchor]
     assert points[anchor, 0] > points[:, 0].max() - 0.05
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_after_an_edge_that_did_not_come_to_its_place_the_other_end_is_held(
+    phases, view, launderer, monkeypatch, comes
+):
+    frame, flat = straight(0.22, 0.0), lying(straight(0.22, 0.0))
+    hem = TSHIRT.vertex(TSHIRT.key_points["hem_left"])
+    turned = flat.copy()
+    turned[hem] += [PLEAT_M, 0.0, 0.004]
+    _, _, spreading = phases(turned)
+
+    def take(chosen, frame, anchor):
+        yield
+        return dict(chosen)
+
+    def swing(*path):
+        monkeypatch.setattr(view, "vertices", lambda: flat if comes else turned)
+        yield
+
+    monkeypatch.setattr(launderer, "hands", [None, None], raising=False)
+    monkeypatch.setattr(spreading, "take", take)
+    monkeypatch.setattr("recap_bench.envs.laundry.spreading.swing", swing)
+    monkeypatch.setattr(spreading.gripping, "let_go", lambda sides: iter(()))
+    for _ in spreading.move({LEFT: hem}, frame, {}):
+        pass
+    assert spreading.missed == (not comes)
