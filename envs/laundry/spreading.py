@@ -63,7 +63,8 @@ class Spreading:
             self.failed.clear()
             yield from self.turn_over(frame)
             return
-        chosen, anchor = self.hold_on(chosen, frame) if self.missed else (chosen, {})
+        idle = len(chosen) == 1
+        chosen, anchor = self.hold_on(chosen, frame) if idle or self.missed else (chosen, {})
         if (yield from self.move(chosen, frame, anchor)):
             self.failed.clear()
         else:
