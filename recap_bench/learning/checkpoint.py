@@ -14,10 +14,9 @@ from safetensors.torch import load_file, save
 from recap_bench.data.files import writing
 from recap_bench.errors import DamagedFileError, DataError
 
-FORMAT = 4
+FORMAT = 3
 """Version of the layout and of what the weights mean; readers refuse any other. Policies of format 1 predicted
-velocities instead of chunks, those of format 2 had no encoder of the observation; up to format 3 tasks shared their
-scaling of observations."""
+velocities instead of chunks, those of format 2 had no encoder of the observation."""
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 

@@ -67,10 +67,8 @@ class FlowPolicy:
         self.condition = spec.conditions[0] if use.condition is None else use.condition
         self.guidance = _guidance(spec, self.condition, use.guidance)
         self._tokenizer = Tokenizer(spec.repertoire.vocabulary)
-        task = _task_name(spec.repertoire, use.task)
         names = spec.repertoire.fields
-        self._columns = [names.index(name) for name in spec.repertoire.tasks[task].state_names]
-        self._task = spec.repertoire.places([task])
+        self._columns = [names.index(name) for name in _state_names(spec.repertoire, use.task)]
 
     @classmethod
     def load(cls, folder: Path, use: Use = DEFAULT_USE) -> "FlowPolicy":
@@ -105,11 +103,10 @@ class FlowPolicy:
         state[:, self._columns] = observation["environment_state"]
         raw = torch.from_numpy(np.concatenate([positions, state], axis=1))
         shape = tuple(self.statistics.chunk_mean.shape)
-        task = torch.tensor(self._task).expand(len(positions))
         noise = torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in rngs]))
         chunk = sample(
             self.network,
-            self.statistics.observations(raw, task),
+            self.statistics.observations(raw),
             noise,
             (INDICATORS.index(self.condition), self._tokenizer.encode(instructions)),
             self.guidance,
@@ -121,10 +118,9 @@ class FlowPolicy:
 def build_flow_network(spec: PolicySpec, statistics: Statistics) -> FlowNetwork:
     """Return a new network for the shapes of `statistics`; its weights come from torch's generator."""
     steps, actions = statistics.chunk_mean.shape
+    inputs = len(statistics.observation_mean)
     config = spec.config
-    return FlowNetwork(
-        statistics.inputs, (steps, actions), len(spec.repertoire.vocabulary), config.width, config.blocks
-    )
+    return FlowNetwork(inputs, (steps, actions), len(spec.repertoire.vocabulary), config.width, config.blocks)
 
 
 def _saved_config(values: dict[str, Any], folder: Path) -> PolicyConfig:
@@ -138,15 +134,15 @@ def _saved_config(values: dict[str, Any], folder: Path) -> PolicyConfig:
     return PolicyConfig(**values)
 
 
-def _task_name(repertoire: Repertoire, task: str | None) -> str:
-    """Return `task`, or the only one; ConfigurationError unless it is one of the policy's tasks."""
+def _state_names(repertoire: Repertoire, task: str | None) -> tuple[str, ...]:
+    """Return what an observation of `task` holds; ConfigurationError unless it is one of the policy's tasks."""
     known = ", ".join(repertoire.tasks)
     if task is None and len(repertoire.tasks) > 1:
         raise ConfigurationError(f"The policy serves several tasks: {known}. Say which one it is to run on.")
     name = next(iter(repertoire.tasks)) if task is None else task
     if name not in repertoire.tasks:
         raise ConfigurationError(f"The policy was not trained on {name!r}. Trained: {known}.")
-    return name
+    return repertoire.tasks[name].state_names
 
 
 def _guidance(spec: PolicySpec, condition: str, guidance: float | None) -> float:

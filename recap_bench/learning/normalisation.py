@@ -1,12 +1,6 @@
-"""Statistics of the demonstrations that inputs and outputs are scaled with; fixed at pre-training.
+"""Statistics of the demonstrations that inputs and outputs are scaled with; fixed at pre-training."""
 
-Observations are scaled by task. What two tasks have in common need not spread alike: the mat lies within a centimetre
-of its place on the espresso table and far from there on the box's, and scaled by the spread over both a centimetre is
-nothing. Motions have one scale for all tasks: the arms are the same, and the instruction says what they do.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -25,19 +19,16 @@ CHUNK_STD_FLOOR = 2e-3
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation of observations of T tasks (T, F), and of relative chunks (H, A)."""
+    """Mean and standard deviation of observations (F,) and of relative chunks (H, A)."""
 
     observation_mean: torch.Tensor
     observation_std: torch.Tensor
     chunk_mean: torch.Tensor
     chunk_std: torch.Tensor
 
-    def observations(self, raw: torch.Tensor, task: torch.Tensor) -> torch.Tensor:
-        """Return standardised, compressed observations, (B, F) -> (B, F), of tasks of index `task` (B,).
-
-        What a task lacks (NaN) becomes 0.
-        """
-        scaled = (raw - self.observation_mean[task]) / self.observation_std[task]
+    def observations(self, raw: torch.Tensor) -> torch.Tensor:
+        """Return standardised, compressed observations, (B, F) -> (B, F); what a task lacks (NaN) becomes 0."""
+        scaled = (raw - self.observation_mean) / self.observation_std
         return compressed(scaled).nan_to_num_(0.0)
 
     def chunks(self, relative: torch.Tensor) -> torch.Tensor:
@@ -47,16 +38,6 @@ class Statistics:
     def relative_targets(self, chunks: torch.Tensor) -> torch.Tensor:
         """Undo `chunks`, (B, H, A) -> (B, H, A) [rad]."""
         return chunks * self.chunk_std + self.chunk_mean
-
-    @property
-    def inputs(self) -> int:
-        """F, the width of an observation."""
-        return self.observation_mean.shape[1]
-
-    def of(self, tasks: Sequence[int]) -> "Statistics":
-        """Return those of some tasks, in that order."""
-        rows = list(tasks)
-        return replace(self, observation_mean=self.observation_mean[rows], observation_std=self.observation_std[rows])
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the four arrays under the names that `from_tensors` reads."""
@@ -78,8 +59,8 @@ def compressed(scaled: torch.Tensor) -> torch.Tensor:
     return scaled + scaled.sign() * (excess.log1p() - excess)
 
 
-def measure(frames: Frames, tasks: int, chunk: int) -> Statistics:
-    """Return the statistics of `frames` of `tasks` tasks, each of which has some, for chunks of `chunk` = H steps.
+def measure(frames: Frames, chunk: int) -> Statistics:
+    """Return the statistics of `frames` for chunks of `chunk` = H steps.
 
     Chunks are relative to the joint positions at their first step, and hold the last action at an episode's end.
     """
@@ -91,20 +72,21 @@ def measure(frames: Frames, tasks: int, chunk: int) -> Statistics:
         std, mean = torch.std_mean(relative.double(), dim=0, correction=0)
         means.append(mean)
         stds.append(std)
-    observed = [_mean_and_std(frames.observations[frames.task == task]) for task in range(tasks)]
+    mean, std = _mean_and_std(frames.observations)
     return Statistics(
-        torch.stack([mean for mean, _ in observed]).float(),
-        torch.stack([std for _, std in observed]).clamp_min(STD_FLOOR).float(),
+        mean.float(),
+        std.clamp_min(STD_FLOOR).float(),
         torch.stack(means).float(),
         torch.stack(stds).clamp_min(CHUNK_STD_FLOOR).float(),
     )
 
 
 def _mean_and_std(observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and standard deviation (F,) float64 over the steps that have the entry, NaN if none does."""
+    """Return mean and standard deviation (F,) float64 over the steps that have the entry; a column at a time."""
     means, stds = [], []
     for column in observations.T:
-        values = column.double()
-        means.append(values.nanmean())
-        stds.append((values - means[-1]).square().nanmean().sqrt())
+        present = column[~column.isnan()].double()
+        std, mean = torch.std_mean(present, correction=0)
+        means.append(mean)
+        stds.append(std)
     return torch.stack(means), torch.stack(stds)

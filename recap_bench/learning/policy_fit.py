@@ -99,11 +99,10 @@ def fit_policy(
         place = torch.rand(config.batch, generator=draw, device=device, dtype=torch.float64) * cumulative[-1]
         picked = torch.searchsorted(cumulative, place, right=True).clamp_max(len(cumulative) - 1)
         relative, counts = frames.chunks(picked, config.chunk)
-        task = frames.task[picked]
         shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)
         dropped.append((shown != indicator[picked]).float().mean())
-        observation = statistics.observations(frames.observations[picked], task)
-        condition = (shown, phrasebook.draw(task, draw))
+        observation = statistics.observations(frames.observations[picked])
+        condition = (shown, phrasebook.draw(frames.task[picked], draw))
         with autocast(config.precision, device.type):
             return flow_loss(runner, observation, (statistics.chunks(relative), counts), condition, draw)
 

@@ -31,9 +31,7 @@ def measure_training(config: PolicyConfig, device: str = "cpu") -> dict[str, Any
     frames = _frames(device)
     facts = TaskFacts(EPISODE, ("do it",), tuple(f"state_{i}" for i in range(FIELDS)))
     spec = PolicySpec(config, Repertoire.of({"Speed-v0": facts}), ("positive", "none"))
-    setup = PolicySetup(
-        spec, measure_statistics(frames, 1, config.chunk), BLOCK_STEPS, config.learning_rate, 0, "speed"
-    )
+    setup = PolicySetup(spec, measure_statistics(frames, config.chunk), BLOCK_STEPS, config.learning_rate, 0, "speed")
     examples = PolicyExamples(frames, np.full(FRAMES, POSITIVE), np.ones(FRAMES))
     bare = _BarePasses(frames, setup)
     fit_ms, bare_ms = [], []
@@ -63,7 +61,7 @@ class _BarePasses:
         self._network = build_flow_network(setup.spec, setup.statistics).to(device)
         rows = torch.arange(config.batch, device=device)
         relative, counts = frames.chunks(rows, config.chunk)
-        self._observation = setup.statistics.observations(frames.observations[rows], frames.task[rows])
+        self._observation = setup.statistics.observations(frames.observations[rows])
         self._chunk = (setup.statistics.chunks(relative), counts)
         self._condition = (torch.full_like(rows, POSITIVE), torch.full((config.batch, 24), 2, device=device))
         self._draw = torch.Generator(device.type).manual_seed(0)

@@ -87,7 +87,7 @@ class Fitting:
     def pretrain(self) -> Path:
         """Lines 1 and 2: V_pre and pi_pre on demonstrations, the advantage with N = T."""
         context, config = self.context, self.context.config
-        statistics = measure(self.frames, len(self.repertoire.tasks), config.policy.chunk)
+        statistics = measure(self.frames, config.policy.chunk)
         fit = fit_value(self._value_examples, self._value_setup(statistics), None, context.report)
         labels = pretraining_labels(context.steps, fit.values, self.returns, config.labels)
         everything = np.ones(context.steps.num_steps, bool)
@@ -126,7 +126,7 @@ class Fitting:
         """Lines 8 and 9: V_k from V_pre on everything, then the labels of this iteration."""
         context, config = self.context, self.context.config.labels
         start = ValueFunction.load(self._start_folder("value"), context.device)
-        setup = self._value_setup(start.statistics.of(start.spec.repertoire.places(context.tasks)))
+        setup = self._value_setup(start.statistics)
         start.spec.check(setup.spec)
         fit = fit_value(self._value_examples, setup, start, context.report)
         share = {
@@ -168,8 +168,7 @@ class Fitting:
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
         pace = config.policy.fit_steps(int(np.count_nonzero(weight))), config.policy.fit_learning_rate
-        statistics = start.statistics.of(start.spec.repertoire.places(context.tasks))
-        setup = PolicySetup(spec, statistics, *pace, context.seed, f"iteration {context.iteration}")
+        setup = PolicySetup(spec, start.statistics, *pace, context.seed, f"iteration {context.iteration}")
         fit = fit_policy(PolicyExamples(self.frames, indicator, weight), setup, start, context.report)
         fit.policy.save(context.folder / "policy")
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report()}

@@ -1,7 +1,7 @@
 """What learning knows of the tasks: how they are said, how long they last, what is observed."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recap_bench.errors import ConfigurationError
@@ -62,11 +62,6 @@ class Repertoire:
     def phrasings(self) -> dict[str, tuple[str, ...]]:
         """Return task name -> phrasings."""
         return {name: facts.instructions for name, facts in self.tasks.items()}
-
-    def places(self, tasks: Iterable[str]) -> list[int]:
-        """Return the indices of `tasks`, each of which is one of its own."""
-        names = list(self.tasks)
-        return [names.index(name) for name in tasks]
 
     def narrowed(self, tasks: Mapping[str, TaskFacts]) -> "Repertoire":
         """Return the repertoire of a specialist: the same inputs and words, only `tasks`.

@@ -57,7 +57,6 @@ class ValueFunction:
     spec: ValueSpec
     members: tuple[ValueNetwork, ...]
     statistics: Statistics
-    """Scaling of the observations of the tasks of `spec`."""
 
     def predict(self, frames: Frames, fold: torch.Tensor) -> np.ndarray:
         """Return V of M frames by the member that was fitted without their `fold` (M,), (M,) float64."""
@@ -82,9 +81,8 @@ class ValueFunction:
 
     @torch.inference_mode()
     def _logits(self, member: ValueNetwork, frames: Frames, rows: torch.Tensor) -> torch.Tensor:
-        task = frames.task[rows]
-        tokens = self.phrasebook(str(rows.device)).canonical(task)
-        return member.eval()(self.statistics.observations(frames.observations[rows], task), tokens)
+        tokens = self.phrasebook(str(rows.device)).canonical(frames.task[rows])
+        return member.eval()(self.statistics.observations(frames.observations[rows]), tokens)
 
     def phrasebook(self, device: str) -> Phrasebook:
         """Return the instructions of its tasks as tokens on `device`."""
@@ -107,7 +105,7 @@ class ValueFunction:
         statistics = Statistics.from_tensors(tensors)
         members = []
         for k in range(spec.folds):
-            network = build_value_network(spec, statistics.inputs)
+            network = build_value_network(spec, len(statistics.observation_mean))
             prefix = f"member{k}."
             network.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
             members.append(network.to(device))

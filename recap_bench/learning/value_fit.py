@@ -139,7 +139,7 @@ def _fit_member(
     phrasebook = Phrasebook(Tokenizer(repertoire.vocabulary), repertoire.phrasings(), str(fitted.device))
 
     def loss_on(picked: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        logits = network(setup.statistics.observations(frames.observations[picked], frames.task[picked]), tokens)
+        logits = network(setup.statistics.observations(frames.observations[picked]), tokens)
         return two_hot_cross_entropy(logits, returns[picked]).mean()
 
     def held_out_loss() -> float:

@@ -28,7 +28,7 @@ CONDITIONS = ("positive", "none", "negative")
 def make_policy(conditions=CONDITIONS, **changes):
     config = PolicyConfig(width=32, blocks=1, chunk=4, execute=2, **changes)
     spec = PolicySpec(config, REPERTOIRE, conditions)
-    statistics = Statistics(torch.zeros(2, 6), torch.ones(2, 6), torch.zeros(4, 3), torch.full((4, 3), 0.1))
+    statistics = Statistics(torch.zeros(6), torch.ones(6), torch.zeros(4, 3), torch.full((4, 3), 0.1))
     with isolated_rng(0):
         network = build_flow_network(spec, statistics)
         for weight in network.parameters():

@@ -152,11 +152,11 @@ def test_idle_steps_are_those_after_which_nothing_moves_though_the_targets_flutt
 
 def test_normalisation_round_trips_and_bounds_unseen_observations():
     frames = frames_of(steps_of(episode("d" * 30, True, seed=1), episode("d" * 20, True, seed=2)), REPERTOIRE, "cpu")
-    statistics, task = measure(frames, 1, 4), frames.task
+    statistics = measure(frames, 4)
     chunks, _ = frames.chunks(torch.arange(5), 4)
     torch.testing.assert_close(statistics.relative_targets(statistics.chunks(chunks)), chunks)
-    assert statistics.observations(frames.observations + 1e6, task).max() < 30
-    assert statistics.observations(frames.observations, task).isfinite().all()
+    assert statistics.observations(frames.observations + 1e6).max() < 30
+    assert statistics.observations(frames.observations).isfinite().all()
 
 
 def test_compression_keeps_small_values_and_the_order_of_large_ones():

@@ -82,7 +82,7 @@ def value_fit(steps, tmp_path, config=TINY, start=None):
     from recap_bench.learning.normalisation import measure
 
     fitting = Fitting(context(steps, tmp_path, config=config))
-    setup = fitting._value_setup(measure(fitting.frames, 1, config.policy.chunk))
+    setup = fitting._value_setup(measure(fitting.frames, config.policy.chunk))
     return fit_value(fitting._value_examples, setup, start, lambda *progress: None), fitting
 
 
