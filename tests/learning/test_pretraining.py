@@ -77,6 +77,11 @@ def test_the_instruction_decides_between_tasks_also_in_other_words(pretrained):
         assert first_move(policy, text) < -0.3, text
 
 
+def test_the_steps_of_a_pretraining_are_counted_by_task(pretrained):
+    report = json.loads((pretrained / "diagnostics.json").read_text())
+    assert report["policy_loss_history"][-1][0] == 125 * len(TASKS)
+
+
 def test_a_specialist_starts_from_the_networks_of_all_tasks(pretrained, tmp_path):
     steps = from_episodes([motion("Down-v0", -1, seed) for seed in range(8)], DOWN.state_names)
     settings = context(steps, tmp_path, 0, pretrained, TINY)
