@@ -167,6 +167,10 @@ class PolicyConfig:
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         check_guidance(self.guidance, self.indicator_dropout)
 
+    def pretraining_steps(self, tasks: int) -> int:
+        """Return the gradient steps of a pre-training on so many tasks."""
+        return self.pretrain_steps * tasks
+
     def fit_steps(self, imitated: int) -> int:
         """Return the gradient steps that go `passes` times through `imitated` steps, at least one."""
         return max(1, round(self.passes * imitated / self.batch))

@@ -93,7 +93,7 @@ class Fitting:
         everything = np.ones(context.steps.num_steps, bool)
         relabelling = self._judge(fit, labels, everything)
         spec = PolicySpec(config.policy, self.repertoire, conditions_of(config))
-        pace = config.policy.pretrain_steps * len(self.repertoire.tasks), config.policy.learning_rate
+        pace = config.policy.pretraining_steps(len(self.repertoire.tasks)), config.policy.learning_rate
         setup = PolicySetup(spec, statistics, *pace, context.seed, "pretraining")
         weight = equal_shares(context.steps)
         examples = PolicyExamples(self.frames, labels.indicator.astype(np.int64), weight)

@@ -88,7 +88,7 @@ def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
     if phase.name == plan.DEMONSTRATIONS:
         return config.demonstrated(phase.task) * pace.demonstration_steps * pace.control_step_s
     if phase.name == plan.PRETRAIN:
-        return values_s + policy.pretrain_steps * len(config.demonstrated_tasks) * pace.policy_step_s
+        return values_s + policy.pretraining_steps(len(config.demonstrated_tasks)) * pace.policy_step_s
     if phase.name == plan.FIT:
         policy_s = policy.fit_steps(_steps_so_far(config, phase, pace)) * pace.policy_step_s
         return values_s + policy_s if phase.iteration > 0 else policy_s

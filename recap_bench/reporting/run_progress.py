@@ -32,7 +32,7 @@ def prior_s(config: RunConfig, phase: Phase) -> float:
     }
     if phase.name in FITTING:
         policy = config.learning.policy
-        steps = policy.pretrain_steps * len(config.demonstrated_tasks)
+        steps = policy.pretraining_steps(len(config.demonstrated_tasks))
         if phase.name == plan.FIT:
             episodes_so_far = config.demonstrated(phase.task) + phase.iteration * config.rollouts(phase.task)
             steps = policy.fit_steps(EPISODE_STEPS * episodes_so_far)

@@ -100,9 +100,7 @@ def test_what_lies_in_a_pleat_is_pulled_with_the_other_end_held(phases):
 
 
 @pytest.mark.parametrize("comes", [True, False])
-def test_after_an_edge_that_did_not_come_to_its_place_the_other_end_is_held(
-    phases, view, launderer, monkeypatch, comes
-):
+def test_an_edge_that_did_not_come_to_its_place_counts_as_missed(phases, view, launderer, monkeypatch, comes):
     frame, flat = straight(0.22, 0.0), lying(straight(0.22, 0.0))
     hem = TSHIRT.vertex(TSHIRT.key_points["hem_left"])
     turned = flat.copy()
@@ -124,3 +122,33 @@ def test_after_an_edge_that_did_not_come_to_its_place_the_other_end_is_held(
     for _ in spreading.move({LEFT: hem}, frame, {}):
         pass
     assert spreading.missed == (not comes)
+
+
+@pytest.mark.parametrize(("missed", "hands", "anchored"), [(False, 2, False), (False, 1, True), (True, 2, True)])
+def test_what_lies_right_is_held_by_an_idle_hand_and_after_a_miss(phases, monkeypatch, missed, hands, anchored):
+    frame, points = straight(0.22, 0.0), lying(straight(0.22, 0.0))
+    hems = {side: TSHIRT.vertex(TSHIRT.key_points[name]) for side, name in ((LEFT, "hem_left"), (RIGHT, "hem_right"))}
+    points[list(hems.values()), 0] += PLEAT_M
+    _, placing, spreading = phases(points)
+    moved = []
+
+    def do(*what):
+        moved.append(what)
+        yield
+        return True
+
+    def refuse(*where):
+        yield
+        return False
+
+    monkeypatch.setattr(placing, "pull", refuse)
+    monkeypatch.setattr(spreading, "frame", lambda: frame)
+    monkeypatch.setattr(spreading, "choose", lambda frame: dict(list(hems.items())[:hands]))
+    monkeypatch.setattr(spreading, "move", do)
+    spreading.missed = missed
+    for _ in spreading.spread():
+        pass
+    ((chosen, _, anchor),) = moved
+    assert bool(anchor) == anchored
+    assert len(chosen) == (1 if anchored else hands)
+    assert not set(anchor) & set(chosen)
