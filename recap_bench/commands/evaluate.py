@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="skilled", help="operator profile of the oracle")
     parser.add_argument("--condition", default=None, help="positive, negative or none; else the checkpoint's")
     parser.add_argument("--guidance", type=float, default=None, help="guidance; else the checkpoint's")
+    parser.add_argument("--sampling-noise", type=float, default=None, help="scale of noise; else the checkpoint's")
     parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
     parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
     add_num_envs(parser)
@@ -85,7 +86,8 @@ def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers
         return Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH))
     if args.policy == "shuffled":
         return Controllers(_shuffled(env))
-    return Controllers(load_policy(args.policy, args.condition, args.guidance, task=env.spec_of_task.name))
+    task = env.spec_of_task.name
+    return Controllers(load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise))
 
 
 def _shuffled(env: "TaskVectorEnv") -> "Policy":

@@ -10,12 +10,16 @@ import torch
 
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.checkpoint import load_checkpoint, save_checkpoint
-from recap_bench.learning.config import PolicyConfig, check_guidance
+from recap_bench.learning.config import PolicyConfig, check_guidance, check_sampling_noise
 from recap_bench.learning.flow import sample
 from recap_bench.learning.networks import INDICATORS, FlowNetwork
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.tasks import Repertoire
 from recap_bench.learning.text import Tokenizer
+
+
+BEFORE_SAMPLING_NOISE = 1.0
+"""Scale of the sampling's noise of checkpoints that do not say it."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Use:
     """'positive', 'negative' or 'none'; None for the first one that it was trained with."""
     guidance: float | None = None
     """Guidance; None for the checkpoint's own with 'positive', and 1 otherwise."""
+    sampling_noise: float | None = None
+    """Scale of the noise that chunks are made from, in [0, 1]; None for the checkpoint's own."""
 
 
 DEFAULT_USE = Use()
@@ -66,6 +72,8 @@ class FlowPolicy:
         self.execute_steps = spec.config.execute
         self.condition = spec.conditions[0] if use.condition is None else use.condition
         self.guidance = _guidance(spec, self.condition, use.guidance)
+        self.sampling_noise = spec.config.sampling_noise if use.sampling_noise is None else use.sampling_noise
+        check_sampling_noise(self.sampling_noise)
         self._tokenizer = Tokenizer(spec.repertoire.vocabulary)
         names = spec.repertoire.fields
         self._columns = [names.index(name) for name in _state_names(spec.repertoire, use.task)]
@@ -107,7 +115,7 @@ class FlowPolicy:
         chunk = sample(
             self.network,
             self.statistics.observations(raw),
-            noise,
+            self.sampling_noise * noise,
             (INDICATORS.index(self.condition), self._tokenizer.encode(instructions)),
             self.guidance,
             self.spec.config.flow_steps,
@@ -131,7 +139,7 @@ def _saved_config(values: dict[str, Any], folder: Path) -> PolicyConfig:
             f"The policy at {folder} was fitted with options that this version lacks: {', '.join(unknown)}. "
             "Open it with the version that made it, or fit it again."
         )
-    return PolicyConfig(**values)
+    return PolicyConfig(**{"sampling_noise": BEFORE_SAMPLING_NOISE, **values})
 
 
 def _state_names(repertoire: Repertoire, task: str | None) -> tuple[str, ...]:

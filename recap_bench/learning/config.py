@@ -121,6 +121,10 @@ class PolicyConfig:
     """Executed steps of a chunk, in [1, chunk]. On espresso 12 to 15 got further than 8 or 4: fewer changes of mind."""
     flow_steps: int = 5
     """Euler steps at inference, at most MOST_FLOW_STEPS."""
+    sampling_noise: float = 0.5
+    """Scale of the noise that chunks are made from, in [0, 1]. At 1 they are drawn from all that operators do, slow and
+    quick, waiting and going, anew for each chunk, and policies change their mind half-way; at 0 a state has one chunk,
+    and there is nothing to learn from but how episodes start."""
     indicator_dropout: float = 0.3
     """Share of examples trained without the indicator (paper: 0.3)."""
     guidance: float = 1.0
@@ -160,6 +164,7 @@ class PolicyConfig:
         _require(1 <= self.execute <= self.chunk, "execute", self.execute, f"in [1, chunk = {self.chunk}]")
         most = f"at most {MOST_FLOW_STEPS}: flow times beyond 1 - 1/{MOST_FLOW_STEPS} are not trained"
         _require(self.flow_steps <= MOST_FLOW_STEPS, "flow_steps", self.flow_steps, most)
+        check_sampling_noise(self.sampling_noise)
         _require(0 <= self.indicator_dropout < 1, "indicator_dropout", self.indicator_dropout, "in [0, 1)")
         _require(0 <= self.ema < 1, "ema", self.ema, "in [0, 1)")
         _require(0 < self.idle_weight <= 1, "idle_weight", self.idle_weight, "in (0, 1]")
@@ -194,7 +199,7 @@ class LearningConfig:
 
     def pretraining(self) -> dict[str, Any]:
         """Return what decides the pre-trained networks, and nothing else, as plain types."""
-        later = ("flow_steps", "guidance", "fit_learning_rate", "passes", "sft_failures")
+        later = ("flow_steps", "sampling_noise", "guidance", "fit_learning_rate", "passes", "sft_failures")
         labels = {name: getattr(self.labels, name) for name in ("penalty_factor", "pretrain_positive_fraction")}
         policy = {name: value for name, value in asdict(self.policy).items() if name not in later}
         return {"value": asdict(self.value), "labels": labels, "policy": policy}
@@ -224,6 +229,11 @@ def check_guidance(guidance: float, indicator_dropout: float) -> None:
             f"guidance = {guidance} needs an unconditional branch, but indicator_dropout is 0, so none is trained. "
             "Use guidance = 1, or an indicator_dropout above 0 (paper: 0.3)."
         )
+
+
+def check_sampling_noise(scale: float) -> None:
+    """Raise ConfigurationError for a scale of the sampling's noise outside [0, 1]."""
+    _require(0 <= scale <= 1, "sampling_noise", scale, "in [0, 1]")
 
 
 def _require(condition: bool, name: str, received: object, right: str) -> None:

@@ -135,6 +135,25 @@ def test_guidance_is_saved_with_the_checkpoint_and_used_by_the_same_act(tmp_path
     assert not np.allclose(guided.act(seen, ["stack"] * 6, rngs(6)), plain.act(seen, ["stack"] * 6, rngs(6)))
 
 
+def test_the_noise_of_sampling_is_saved_with_the_checkpoint_and_may_be_chosen_at_loading(tmp_path):
+    make_policy(sampling_noise=0.25).save(tmp_path / "policy")
+    seen, spread = observation(1), []
+    for noise in (0.0, None, 1.0):
+        policy = load_policy(tmp_path / "policy", sampling_noise=noise)
+        chunks = np.concatenate([policy.act(seen, ["stack"], [np.random.default_rng(seed)]) for seed in range(50)])
+        spread.append(chunks.std(axis=0).mean())
+    assert spread[0] < 1e-6 < 2 * spread[1] < spread[2]
+    with pytest.raises(ConfigurationError, match=r"sampling_noise must be in \[0, 1\], received 2.0"):
+        load_policy(tmp_path / "policy", sampling_noise=2.0)
+
+
+def test_a_checkpoint_that_does_not_say_its_noise_draws_from_the_whole_distribution(folder):
+    values = json.loads((folder / "config.json").read_text())
+    del values["policy"]["sampling_noise"]
+    (folder / "config.json").write_text(json.dumps(values))
+    assert load_policy(folder).sampling_noise == 1.0
+
+
 def test_conditions_are_chosen_at_loading(folder):
     seen = observation()
     chunks = [load_policy(folder, condition=name).act(seen, ["stack"] * 6, rngs(6)) for name in CONDITIONS]

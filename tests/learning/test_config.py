@@ -36,6 +36,7 @@ def test_unknown_fields_are_refused():
         (lambda: PolicyConfig(indicator_dropout=1.0), "indicator_dropout"),
         (lambda: PolicyConfig(precision="half"), "precision"),
         (lambda: PolicyConfig(guidance=-1.0), "guidance"),
+        (lambda: PolicyConfig(sampling_noise=1.5), r"sampling_noise must be in \[0, 1\]"),
         (lambda: PolicyConfig(passes=0.0), "passes"),
         (lambda: PolicyConfig(passes=float("inf")), "positive and finite"),
         (lambda: ValueConfig(steps=10, check_every=25), "check_every"),
