@@ -17,7 +17,6 @@ from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.tasks import Repertoire
 from recap_bench.learning.text import Tokenizer
 
-
 BEFORE_SAMPLING_NOISE = 1.0
 """Scale of the sampling's noise of checkpoints that do not say it."""
 
