@@ -1,5 +1,6 @@
 """Figures of a run: throughput and success per iteration, and how far the episodes got."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,26 @@ DPI = 150
 
 def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return throughput (left) and success (right) per iteration with 95 % intervals, one line per method."""
-    summary = summary_table(of_task(rows, task))
+    lines = {method: summary_table(part) for method, part in _with_shared_start(of_task(rows, task)).items()}
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     throughput, success = figure.subplots(1, 2)
-    _lines(throughput, summary, "throughput_per_hour", "throughput")
+    _lines(throughput, lines, "throughput_per_hour", "throughput")
     throughput.set_ylabel("successes per hour of attempts")
     throughput.set_title("Throughput")
-    _lines(success, summary, "success_rate", "success")
+    _lines(success, lines, "success_rate", "success")
     success.set_ylabel("success rate")
     success.set_title("Success")
     success.set_ylim(-0.02, 1.02)
     success.yaxis.set_major_formatter(PercentFormatter(1.0))
     success.legend(frameon=False)
-    seeds, episodes = summary["seeds"].max(), summary["episodes"].max()
+    seeds, episodes = (max(line[name].max() for line in lines.values()) for name in ("seeds", "episodes"))
     figure.suptitle(f"{task}: {seeds} training seed(s), up to {episodes} episodes a point, 95 % intervals", fontsize=10)
     return figure
 
 
 def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
-    stages = stage_table(of_task(rows, task))
-    by_method = _with_shared_start(stages)
+    by_method = {method: stage_table(part) for method, part in _with_shared_start(of_task(rows, task)).items()}
     figure = Figure(figsize=(max(4.8 * len(by_method), 6.0), 3.8), layout="constrained")
     panels = figure.subplots(1, len(by_method), sharey=True, squeeze=False)[0]
     for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
@@ -75,32 +75,30 @@ def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
     return written
 
 
-def _lines(axes: Axes, summary: pd.DataFrame, value: str, prefix: str) -> None:
-    lines = _with_shared_start(summary)
+def _lines(axes: Axes, lines: Mapping[str, pd.DataFrame], value: str, prefix: str) -> None:
     for index, (method, line) in enumerate(lines.items()):
         x = line["iteration"].to_numpy(float) + DODGE * (index - (len(lines) - 1) / 2)
         y = line[value].to_numpy(float)
         errors = np.abs(np.stack([y - line[f"{prefix}_low"], line[f"{prefix}_high"] - y]))
         axes.errorbar(x, y, errors, label=method, capsize=3, **_style(index))
-    iterations = sorted(summary["iteration"].unique())
+    iterations = sorted({iteration for line in lines.values() for iteration in line["iteration"]})
     axes.set_xticks(iterations, [_iteration_name(int(iteration)) for iteration in iterations])
     axes.set_xlim(iterations[0] - 0.4, iterations[-1] + 0.4)
     axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])  # room for marks at zero
     _tidy(axes)
 
 
-def _with_shared_start(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return method -> its lines of `table`, with iteration 0 in front: SFT, from which all methods start.
+def _with_shared_start(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return method -> its rows and, of the same training seeds, those of iteration 0: SFT, where all methods start.
 
     A method that has nothing but iteration 0 is left out unless all are so.
     """
-    start = table[table["iteration"] == 0]
-    later = table[table["iteration"] > 0]
+    start, later = rows[rows["iteration"] == 0], rows[rows["iteration"] > 0]
     if later.empty:
-        return {str(method): lines for method, lines in start.groupby("method")}
+        return {str(method): part for method, part in start.groupby("method")}
     return {
-        str(method): pd.concat([start, lines]).sort_values("iteration", kind="stable")
-        for method, lines in later.groupby("method")
+        str(method): pd.concat([start[start["seed"].isin(part["seed"])].assign(method=method), part])
+        for method, part in later.groupby("method")
     }
 
 

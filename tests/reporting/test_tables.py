@@ -94,6 +94,19 @@ def test_damaged_rows_are_named(rows: pd.DataFrame, tmp_path: Path) -> None:
         tables.read_rows(tmp_path / "rows.parquet")
 
 
+def test_a_method_begins_in_figures_at_the_sft_of_its_own_seeds(rows: pd.DataFrame) -> None:
+    """A run that was stopped has seeds of which only SFT was evaluated; they say nothing of a method's change."""
+    other = pd.DataFrame([row(0, episode, success=False, time_s=100.0, seed=1) for episode in range(20)])
+    for figure in (plots.iteration_figure, plots.stage_figure):
+        alone, beside = (
+            [line.get_ydata() for axes in figure(table, "Espresso-v0").axes for line in axes.get_lines()]
+            for table in (rows, pd.concat([rows, other]))
+        )
+        assert len(alone) == len(beside) > 0
+        for expected, drawn in zip(alone, beside, strict=True):
+            np.testing.assert_array_equal(drawn, expected)
+
+
 @pytest.mark.parametrize("success", [True, False])
 def test_figures_are_drawn_for_all_and_for_no_success(rows: pd.DataFrame, tmp_path: Path, success: bool) -> None:
     rows["success"] = success
