@@ -1,9 +1,9 @@
 """Start states of a garment, drawn from one generator per episode, without simulating anything.
 
-'flat' lies on the table with a random pose and small wrinkles. 'light' and 'crumpled' are laid over themselves along
-random lines, once or twice, or five to seven times: the part beyond the line is mirrored onto what lies there. In
-'begun' all folds of the plan but the last are made, for shorter experiments. The cloth settles in the first tenths of a
-second of the episode.
+'flat' lies on the table with a random pose and small wrinkles. 'light' is laid over itself along one or two random
+lines: the part beyond the line is mirrored onto what lies there. In 'begun' all folds of the plan but the last are
+made, for shorter experiments. The cloth settles in the first tenths of a second of the episode. 'crumpled' lies flat
+here, and is hung up and let down before the episode begins (crumpling.py).
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from recap_bench.envs.simulation import Simulation
 
 STARTS = ("light", "flat", "crumpled", "begun")
 """The default first."""
-LAID_OVER = {"light": (1, 3), "crumpled": (5, 8)}
-"""How often a garment is laid over itself: at least, and less than."""
+LAID_OVER = (1, 3)
+"""How often a 'light' garment is laid over itself: at least, and less than."""
 STIFFNESSES = ("flex_stiffness", "flex_bending")
 """Of stretch and of bending."""
 
@@ -123,16 +123,15 @@ class StartStates:
         position, below = self.garment.folded(folds)
         vertices = np.column_stack([size * position, p.CLOTH_RADIUS_M * (1 + 2 * below)])
         vertices[:, 2] += spread.wrinkle_m * _waves(rng, size * position)
-        if start in LAID_OVER:
-            for _ in range(rng.integers(*LAID_OVER[start])):
-                vertices = _lay_over(rng, vertices, deep=start == "crumpled")
+        if start == "light":
+            for _ in range(rng.integers(*LAID_OVER)):
+                vertices = _lay_over(rng, vertices)
         share = 1.0 if layout.turns else 0.15
         yaw = layout.yaw_rad + share * rng.uniform(-1, 1) * spread.yaw_rad
         middle = np.array(layout.middle) + share * rng.uniform(-1, 1, 2) * spread.position_m
         cosine, sine = np.cos(yaw), np.sin(yaw)
         turn = np.array([[cosine, -sine], [sine, cosine]])
-        centre = vertices[:, :2].mean(0) if start == "crumpled" else np.zeros(2)
-        vertices[:, :2] = (vertices[:, :2] - centre) @ turn.T + middle
+        vertices[:, :2] = vertices[:, :2] @ turn.T + middle
         return vertices
 
     def _vary(self, i: int, rng: np.random.Generator) -> None:
@@ -159,13 +158,12 @@ def _waves(rng: np.random.Generator, flat: np.ndarray) -> np.ndarray:
     return (height + 3) / 6
 
 
-def _lay_over(rng: np.random.Generator, vertices: np.ndarray, deep: bool) -> np.ndarray:
+def _lay_over(rng: np.random.Generator, vertices: np.ndarray) -> np.ndarray:
     """Mirror the part of the cloth beyond a random line onto the rest, on top of it."""
     angle = rng.uniform(0, 2 * np.pi)
     normal = np.array([np.cos(angle), np.sin(angle)])
     along = vertices[:, :2] @ normal
-    share = rng.uniform(0.45, 0.75) if deep else rng.uniform(0.65, 0.85)
-    line = along.min() + share * np.ptp(along)
+    line = along.min() + rng.uniform(0.65, 0.85) * np.ptp(along)
     over = along > line
     laid = vertices.copy()
     laid[over, :2] -= 2 * (along[over] - line)[:, None] * normal

@@ -9,6 +9,7 @@ import numpy as np
 
 from recap_bench.envs.laundry import observation, verdict
 from recap_bench.envs.laundry import parameters as p
+from recap_bench.envs.laundry.crumpling import Crumpling
 from recap_bench.envs.laundry.grasping import Pinch
 from recap_bench.envs.laundry.measuring import Measured, Yardstick, merge
 from recap_bench.envs.laundry.patterns import KEY_POINTS, Garment
@@ -30,6 +31,7 @@ class Bench:
         self.reader = WorldReader(simulation, self.rig, garment)
         self.pinch = Pinch(simulation, len(garment.flat))
         self.start = StartStates(simulation, self.rig, garment, randomization, layout)
+        self.crumpling = Crumpling(simulation, garment.flat)
         self.yardstick = Yardstick(garment)
 
     def measure(self, ids: np.ndarray, world: World, size: np.ndarray) -> Measured:
@@ -104,6 +106,8 @@ class LaundryTask(Task):
             size = self.process["size"][i] = bench.start.write(int(i), rng, self.start_kind)
             bench.simulation.batch.set_const(slot)
             bench.start.size_edges(int(i), size)
+            if self.start_kind == "crumpled":
+                bench.crumpling.crumple(int(i), rng)
             bench.simulation.forward(slot)
         self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0
