@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import REACH_SLACK_M, Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, reachable, side_by_side, strain, swing
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, by_strain, reachable, side_by_side, swing
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.mending import Mending
 from recap_bench.envs.laundry.patterns import Fold
@@ -64,15 +64,10 @@ class Folding:
         far, near = (self.view.stand_in(garment.vertex(point), made) for point in (fold.far, fold.near))
         frame, line = self.view.frame_for(self.view.garment.folds.index(fold)), garment.line_of(fold)
         across = frame.direction(fold.axis)
-        ends = {}
-        for vertex in (far, near):
-            reach = frame.local(points[vertex])[fold.across] - line
-            ends[vertex] = points[vertex], points[vertex] - 2 * reach * across
-        ways = sorted(
-            ({LEFT: far, RIGHT: near}, {LEFT: near, RIGHT: far}),
-            key=lambda hands: sum(strain(*(ends[hands[side]][k] for side in (LEFT, RIGHT))) for k in (0, 1)),
-        )
-        return ways[self.second_choice]
+        after = points.copy()
+        for vertex in {far, near}:
+            after[vertex] -= 2 * (frame.local(points[vertex])[fold.across] - line) * across
+        return by_strain(far, near, points, after)[self.second_choice]
 
     def within_reach(self, made: int) -> bool:
         """Whether both hands can make the folds that are left, where the garment with `made` folds lies."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from recap_bench.envs.laundry import measuring
 from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.rig import ARM_BASES_M, SIDES
 from recap_bench.envs.scripting import (
@@ -152,9 +153,7 @@ def along(corners: np.ndarray) -> Callable[[float], np.ndarray]:
 
 def uncovered(points: np.ndarray, vertex: int) -> bool:
     """Whether no other vertex lies above one."""
-    offset = points - points[vertex]
-    above = (np.hypot(offset[:, 0], offset[:, 1]) < p.COVER_RADIUS_M) & (offset[:, 2] > p.COVER_HEIGHT_M)
-    return not above.any()
+    return bool(measuring.uncovered(points[None, [vertex]], points[None])[0, 0])
 
 
 def strain(left: np.ndarray, right: np.ndarray) -> float:
@@ -164,6 +163,15 @@ def strain(left: np.ndarray, right: np.ndarray) -> float:
     beyond = sum(not reachable(side, point) for side, point in ((LEFT, left), (RIGHT, right)))
     crossed = _cross(bases[LEFT], left[:2], bases[RIGHT], right[:2])
     return sum(reach**2 for reach in reaches) + BEYOND * beyond + crossed
+
+
+def by_strain(first: int, second: int, *moments: np.ndarray) -> list[dict[int, int]]:
+    """Return both ways to give two vertices to the hands, side -> vertex, that which strains them less first.
+
+    `moments` are the vertices (V, 3) at the moments that count.
+    """
+    ways = [{LEFT: first, RIGHT: second}, {LEFT: second, RIGHT: first}]
+    return sorted(ways, key=lambda way: sum(strain(points[way[LEFT]], points[way[RIGHT]]) for points in moments))
 
 
 def _cross(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> bool:

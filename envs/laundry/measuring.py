@@ -120,7 +120,7 @@ class Yardstick:
         along = plan * np.conj(turn)[:, None]
         extent = np.ptp(along.real, axis=1) * np.ptp(along.imag, axis=1)
         key_points = vertices[:, self.garment.key_vertices]
-        visible = _uncovered(key_points, vertices)
+        visible = uncovered(key_points, vertices)
         shows = self.garment.collar_shows
         z, upward = vertices[..., 2], _upward(vertices, self._looked_at)
         return Measured(
@@ -150,7 +150,7 @@ def _percentile(distance: np.ndarray) -> np.ndarray:
     return np.partition(distance, rank, axis=-1)[..., rank]
 
 
-def _uncovered(points: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def uncovered(points: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     """Whether no vertex lies above each point, (k, K): the grid is so dense that one does if any cloth does."""
     lowest = points[..., 2].min(1) + p.COVER_HEIGHT_M
     high = np.flatnonzero((vertices[..., 2] > lowest[:, None]).any(0))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, reachable, side_by_side, strain, swing
+from recap_bench.envs.laundry.hands import along, by_strain, reachable, side_by_side, swing
 from recap_bench.envs.laundry.patterns import GridPoint
 from recap_bench.envs.scripting import Motion
 
@@ -58,9 +58,7 @@ class Mending:
     def hands_for(self, far: GridPoint, near: GridPoint) -> dict[int, int]:
         """Return side -> vertex, each for the hand that it strains less, without what a hand does not reach."""
         points, garment = self.view.vertices(), self.view.garment
-        first, second = garment.vertex(far), garment.vertex(near)
-        ways = ({LEFT: first, RIGHT: second}, {LEFT: second, RIGHT: first})
-        best = min(ways, key=lambda hands: strain(points[hands[LEFT]], points[hands[RIGHT]]))
+        best, _ = by_strain(garment.vertex(far), garment.vertex(near), points)
         return {side: vertex for side, vertex in best.items() if reachable(side, points[vertex])}
 
     def lack(self, index: int, vertex: int) -> float:
