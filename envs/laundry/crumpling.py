@@ -26,9 +26,8 @@ class Crumpling:
         names = [vertex_name(v) for v in range(len(flat))]
         self._bodies = simulation.body_ids(names)
         self._rest = simulation.model.body_pos[self._bodies]
-        joints = [simulation.model.joint(f"{name}_{axis}") for name in names for axis in "xyz"]
-        self._places = np.array([int(joint.qposadr[0]) for joint in joints]).reshape(-1, 3)
-        self._speeds = np.array([int(joint.dofadr[0]) for joint in joints]).reshape(-1, 3)
+        first, each = simulation.model.joint(f"{names[0]}_x"), np.arange(3 * len(flat)).reshape(-1, 3)
+        self._places, self._speeds = int(first.qposadr[0]) + each, int(first.dofadr[0]) + each
         self._qpos, self._qvel = simulation.batch.qpos, simulation.batch.qvel
         self._mass = simulation.batch.expand("body_mass")
 

@@ -31,8 +31,12 @@ class Bench:
         self.reader = WorldReader(simulation, self.rig, garment)
         self.pinch = Pinch(simulation, len(garment.flat))
         self.start = StartStates(simulation, self.rig, garment, randomization, layout)
-        self.crumpling = Crumpling(simulation, garment.flat)
         self.yardstick = Yardstick(garment)
+
+    @cached_property
+    def crumpling(self) -> Crumpling:
+        """What crumples the garments, for the start that needs it."""
+        return Crumpling(self.simulation, self.garment.flat)
 
     def measure(self, ids: np.ndarray, world: World, size: np.ndarray) -> Measured:
         """Measure the garments in the slots `ids`, which run on this bench and have the sizes `size` (k,)."""
