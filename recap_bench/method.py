@@ -15,6 +15,7 @@ METHODS: dict[str, str] = {
     "recap": "recap_bench.learning.recap:Recap",
     "sft": "recap_bench.baselines.sft:SupervisedFineTuning",
     "filtered_bc": "recap_bench.baselines.filtered_bc:FilteredBehaviourCloning",
+    "awr": "recap_bench.baselines.awr:AdvantageWeightedRegression",
     "random_labels": "recap_bench.baselines.random_labels:RandomLabels",
 }
 """Name -> 'module:Class' of every method; loaded on use."""

@@ -175,7 +175,7 @@ class Fitting:
         warnings = relabelling.warnings if relabelling else ()
         self._write({**diagnostics, "warnings": list(warnings)})
         variants: dict[str, dict[str, Any]] = {name: {"condition": name} for name in conditions[1:]}
-        if relabelling and "none" in conditions and guidance != CHECKED_GUIDANCE:
+        if relabelling and {"positive", "none"} <= set(conditions) and guidance != CHECKED_GUIDANCE:
             variants["guided"] = {"guidance": CHECKED_GUIDANCE}
         return FitResult(context.folder / "policy", diagnostics, variants, warnings)
 

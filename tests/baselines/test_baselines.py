@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from recap_bench.baselines.awr import MOST, weights
 from recap_bench.errors import ConfigurationError
 from recap_bench.learning import load_policy
+from recap_bench.learning.labels import Labels
 from recap_bench.learning.policy_fit import PolicyExamples
 from recap_bench.learning.recap import Recap
 from recap_bench.learning.stages import pretrain
@@ -57,6 +61,30 @@ def test_filtered_bc_learns_from_successes_and_corrections_without_indicator(pre
     policy = load_policy(result.policy)
     assert policy.condition == "none"
     assert result.variants == {}
+
+
+def test_awr_draws_steps_by_their_advantage_without_indicator(pretrained, tmp_path, examples):
+    result = make_method("awr").fit(context(STEPS, tmp_path, 1, pretrained))
+    weight, advantage = examples[-1].weight, np.load(tmp_path / "labels.npz")["advantage"]
+    corrected = STEPS.actor == 2
+    free = advantage[~corrected].astype(float)
+    wanted = np.minimum(np.exp((free - free.mean()) / free.std()), 20.0)
+    assert weight[~corrected] == pytest.approx(wanted, rel=1e-4)
+    positive = np.load(tmp_path / "labels.npz")["indicator"] & ~corrected
+    assert weight[corrected] == pytest.approx(weight[positive].mean())
+    assert load_policy(result.policy).condition == "none"
+    assert result.variants == {}
+
+
+def test_awr_weights_are_bounded_and_equal_where_advantages_are():
+    advantage = np.append(np.zeros(999), 1.0)
+    nothing = np.zeros(1000, bool)
+    labels = Labels(advantage, advantage, advantage, {}, advantage > 0, nothing)
+    weight = weights(labels)
+    assert weight[-1] == pytest.approx(MOST)
+    assert np.ptp(weight[:-1]) == 0
+    alike = replace(labels, advantage=np.full(1000, 0.3))
+    assert weights(alike) == pytest.approx(np.ones(1000))
 
 
 def test_random_labels_keep_the_share_but_not_the_information(pretrained, tmp_path, examples):

@@ -1,0 +1,50 @@
+"""Advantage-weighted regression: RECAP's value function and data, the advantage as a weight instead of a condition.
+
+The paper compares with it (section VI-C) and leaves its temperature open. As in the code of Peng et al. (arXiv
+1910.00177) advantages are standardised and weights exp(A) end at MOST.
+"""
+
+import numpy as np
+
+from recap_bench.learning.flow import NONE
+from recap_bench.learning.labels import Labels
+from recap_bench.learning.stages import Fitting
+from recap_bench.method import FitContext, FitResult
+
+TEMPERATURE = 1.0
+"""In standard deviations of the advantage."""
+MOST = 20.0
+"""Largest weight."""
+SMALLEST = 1e-9
+"""A standard deviation below this is rounding: all advantages are the same."""
+
+
+class AdvantageWeightedRegression:
+    """No indicator: a step is drawn as often as its advantage is large."""
+
+    name = "awr"
+    uses_corrections = True
+    iterates = True
+
+    def fit(self, context: FitContext) -> FitResult:
+        """Fit pi_0 on demonstrations (SFT), and pi_k on everything, weighted by the advantage under V_k."""
+        fitting = Fitting(context)
+        if context.iteration == 0:
+            return fitting.supervised()
+        relabelling = fitting.relabel()
+        relabelling.save(context.folder)
+        indicator = np.full(context.steps.num_steps, NONE, np.int64)
+        return fitting.policy(indicator, weights(relabelling.labels), ("none",), 1.0, relabelling)
+
+
+def weights(labels: Labels) -> np.ndarray:
+    """Return how often each step is drawn, (M,) in (0, MOST].
+
+    Corrections, whose advantage nobody asks for in RECAP either, weigh what a positive step weighs on average.
+    """
+    free = ~labels.forced
+    advantage = labels.advantage - labels.advantage[free].mean()
+    spread = max(float(advantage[free].std()), SMALLEST)
+    weight = np.exp(np.minimum(advantage / (TEMPERATURE * spread), np.log(MOST)))
+    weight[labels.forced] = weight[labels.indicator & free].mean()
+    return weight
