@@ -16,6 +16,7 @@ METHODS: dict[str, str] = {
     "sft": "recap_bench.baselines.sft:SupervisedFineTuning",
     "filtered_bc": "recap_bench.baselines.filtered_bc:FilteredBehaviourCloning",
     "awr": "recap_bench.baselines.awr:AdvantageWeightedRegression",
+    "ppo": "recap_bench.baselines.ppo:ProximalPolicyOptimisation",
     "random_labels": "recap_bench.baselines.random_labels:RandomLabels",
 }
 """Name -> 'module:Class' of every method; loaded on use."""

@@ -36,12 +36,28 @@ def flow_loss(
     indices (B,), instruction tokens (B, W)).
     """
     targets, counts = chunk
-    noise = torch.randn(targets.shape, generator=draw, device=targets.device)
-    time = LATEST_TIME * torch.rand(len(targets), generator=draw, device=targets.device)
-    blend = time[:, None, None]
-    velocity = network(observation, blend * targets + (1.0 - blend) * noise, time, *condition)
-    error = (velocity - (targets - noise)).square().mean(dim=2)
+    error = velocity_errors(network, observation, targets, condition, draw_blend(targets, draw))
     return (error * counts).sum() / counts.sum()
+
+
+def draw_blend(targets: torch.Tensor, draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the noise (B, H, A) and the flow times (B,) at which targets (B, H, A) are learned."""
+    noise = torch.randn(targets.shape, generator=draw, device=targets.device)
+    return noise, LATEST_TIME * torch.rand(len(targets), generator=draw, device=targets.device)
+
+
+def velocity_errors(
+    network: nn.Module,
+    observation: torch.Tensor,
+    targets: torch.Tensor,
+    condition: tuple[torch.Tensor, torch.Tensor],
+    blend: tuple[torch.Tensor, torch.Tensor],
+) -> torch.Tensor:
+    """Return the squared error of the velocity at the noise and times of `blend`, its mean over joints, (B, H)."""
+    noise, time = blend
+    share = time[:, None, None]
+    velocity = network(observation, share * targets + (1.0 - share) * noise, time, *condition)
+    return (velocity - (targets - noise)).square().mean(dim=2)
 
 
 @torch.inference_mode()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from recap_bench.errors import DataError
 from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use, build_flow_network
@@ -70,11 +71,35 @@ class PolicyFit:
         }
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Steps drawn for one gradient step, as the network sees them."""
+
+    rows: torch.Tensor
+    """Their indices in the frames, (B,) int64."""
+    observation: torch.Tensor
+    """Standardised, (B, F)."""
+    chunk: tuple[torch.Tensor, torch.Tensor]
+    """Targets in network units (B, H, A), and which steps count (B, H) bool."""
+    condition: tuple[torch.Tensor, torch.Tensor]
+    """Indicator indices (B,), some dropped, and instruction tokens (B, W)."""
+
+
+Objective = Callable[[nn.Module, Batch, torch.Generator], torch.Tensor]
+"""(network, batch, generator) -> scalar loss."""
+
+
+def imitation(network: nn.Module, batch: Batch, draw: torch.Generator) -> torch.Tensor:
+    """Return the flow-matching loss (paper: Eq. 4): what all methods minimise but those that weigh likelihoods."""
+    return flow_loss(network, batch.observation, batch.chunk, batch.condition, draw)
+
+
 def fit_policy(
     examples: PolicyExamples,
     setup: PolicySetup,
     start: FlowPolicy | None,
     report: Callable[[str, int, int], None],
+    objective: Objective = imitation,
 ) -> PolicyFit:
     """Fit from the weights of `start`, or from new ones; deterministic in the seed for one number of threads."""
     frames, config = examples.frames, setup.spec.config
@@ -103,8 +128,9 @@ def fit_policy(
         dropped.append((shown != indicator[picked]).float().mean())
         observation = statistics.observations(frames.observations[picked])
         condition = (shown, phrasebook.draw(frames.task[picked], draw))
+        batch = Batch(picked, observation, (statistics.chunks(relative), counts), condition)
         with autocast(config.precision, device.type):
-            return flow_loss(runner, observation, (statistics.chunks(relative), counts), condition, draw)
+            return objective(runner, batch, draw)
 
     watch = Stopwatch()
     schedule = Schedule(setup.steps, setup.learning_rate, config.weight_decay, config.ema)

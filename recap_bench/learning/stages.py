@@ -25,7 +25,7 @@ from recap_bench.learning.labels import (
     reference_steps,
 )
 from recap_bench.learning.normalisation import Statistics, measure
-from recap_bench.learning.policy_fit import PolicyExamples, PolicySetup, fit_policy
+from recap_bench.learning.policy_fit import Objective, PolicyExamples, PolicySetup, fit_policy, imitation
 from recap_bench.learning.returns import bins_per_second
 from recap_bench.learning.tasks import Repertoire
 from recap_bench.learning.value import ValueFunction, ValueSpec
@@ -71,7 +71,7 @@ class Fitting:
         """What the networks are made for: a new one in pre-training, the pre-trained one narrowed later."""
         if self.context.pretrained is None:
             return Repertoire.of(self.context.tasks)
-        return self._start_policy.spec.repertoire.narrowed(self.context.tasks)
+        return self.start_policy.spec.repertoire.narrowed(self.context.tasks)
 
     @cached_property
     def frames(self) -> Frames:
@@ -161,15 +161,17 @@ class Fitting:
         conditions: tuple[str, ...],
         guidance: float,
         relabelling: Relabelling | None = None,
+        objective: Objective = imitation,
     ) -> FitResult:
         """Line 10: the policy from pi_pre on steps drawn by `weight` (M,), with `indicator` (M,) indices."""
         context, config = self.context, self.context.config
-        start = self._start_policy
+        start = self.start_policy
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
         pace = config.policy.fit_steps(int(np.count_nonzero(weight))), config.policy.fit_learning_rate
         setup = PolicySetup(spec, start.statistics, *pace, context.seed, f"iteration {context.iteration}")
-        fit = fit_policy(PolicyExamples(self.frames, indicator, weight), setup, start, context.report)
+        examples = PolicyExamples(self.frames, indicator, weight)
+        fit = fit_policy(examples, setup, start, context.report, objective)
         fit.policy.save(context.folder / "policy")
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report()}
         warnings = relabelling.warnings if relabelling else ()
@@ -180,7 +182,8 @@ class Fitting:
         return FitResult(context.folder / "policy", diagnostics, variants, warnings)
 
     @cached_property
-    def _start_policy(self) -> FlowPolicy:
+    def start_policy(self) -> FlowPolicy:
+        """The policy that a fit starts from: pi_pre, or with `start = 'previous'` that of the iteration before."""
         return FlowPolicy.load(self._start_folder("policy"), Use(task=next(iter(self.context.tasks))))
 
     def _start_folder(self, kind: str) -> Path:
