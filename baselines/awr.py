@@ -7,7 +7,7 @@ The paper compares with it (section VI-C) and leaves its temperature open. As in
 import numpy as np
 
 from recap_bench.learning.flow import NONE
-from recap_bench.learning.labels import Labels
+from recap_bench.learning.labels import Labels, before_rescue
 from recap_bench.learning.stages import Fitting
 from recap_bench.method import FitContext, FitResult
 
@@ -33,8 +33,10 @@ class AdvantageWeightedRegression:
             return fitting.supervised()
         relabelling = fitting.relabel()
         relabelling.save(context.folder)
-        indicator = np.full(context.steps.num_steps, NONE, np.int64)
-        return fitting.policy(indicator, weights(relabelling.labels), ("none",), 1.0, relabelling)
+        indicator, weight = np.full(context.steps.num_steps, NONE, np.int64), weights(relabelling.labels)
+        if context.config.labels.before_rescue == "down_weighted":
+            weight[before_rescue(context.steps)] *= context.config.labels.rescue_weight
+        return fitting.policy(indicator, weight, ("none",), 1.0, relabelling)
 
 
 def weights(labels: Labels) -> np.ndarray:

@@ -10,7 +10,7 @@ from recap_bench.envs.operators import profile
 from recap_bench.errors import ConfigurationError, UnknownNameError
 from recap_bench.learning.config import LARGE, QUICK, STANDARD, LabelConfig, LearningConfig
 from recap_bench.loop.intervention import GateConfig
-from recap_bench.method import METHODS
+from recap_bench.method import METHODS, READERS
 from recap_bench.protocol import protocol
 
 NOT_COMPARED = ("out", "threads", "cache")
@@ -165,6 +165,18 @@ class RunConfig:
             wrong.append(f"learning.labels.before_rescue={labels.before_rescue} (has no effect without corrections)")
         if self.correction_budget_s is not None and not watched:
             wrong.append(f"correction_budget_s={self.correction_budget_s} (has no effect without corrections)")
+        return wrong + self._unread()
+
+    def _unread(self) -> list[str]:
+        """Return the options of learning that no method of this run reads."""
+        given, default = self.learning.to_dict(), LearningConfig().to_dict()
+        wrong = []
+        for option, readers in READERS.items():
+            group, name = option.split(".")
+            if given[group][name] == default[group][name] or (self.iterations and readers & set(self.methods)):
+                continue
+            methods = ", ".join(sorted(readers))
+            wrong.append(f"learning.{option}={given[group][name]} (has no effect without iterations of {methods})")
         return wrong
 
 

@@ -21,6 +21,22 @@ METHODS: dict[str, str] = {
 }
 """Name -> 'module:Class' of every method; loaded on use."""
 
+LABELLING = frozenset({"recap", "awr", "ppo", "random_labels"})
+"""Methods that label steps by a value function."""
+
+CONDITIONING = frozenset({"recap", "random_labels"})
+"""Methods whose policies are told whether an action is good."""
+
+READERS: dict[str, frozenset[str]] = {
+    "labels.look_ahead": LABELLING,
+    "labels.positive_fraction": LABELLING - {"ppo"},
+    "labels.force_demonstrations": LABELLING - {"ppo"},
+    "labels.before_rescue": LABELLING - {"ppo"},
+    "labels.negatives": CONDITIONING,
+    "policy.guidance": CONDITIONING,
+}
+"""Option of LearningConfig -> the methods that read it; all read the others."""
+
 
 def no_report(stage: str, done: int, total: int) -> None:
     """Ignore progress."""

@@ -5,7 +5,7 @@ import pytest
 
 from recap_bench.config import PRESETS, RunConfig, make_config
 from recap_bench.errors import ConfigurationError, UnknownNameError
-from recap_bench.learning.config import LabelConfig, LearningConfig
+from recap_bench.learning.config import LabelConfig, LearningConfig, PolicyConfig
 
 
 def test_presets_are_valid_and_json():
@@ -72,6 +72,10 @@ def test_the_papers_numbers_of_episodes_differ_between_tasks():
         {"learning": LearningConfig(labels=LabelConfig(before_rescue="failure")), "corrected_share": 0.0},
         {"learning": LearningConfig(start="previous"), "iterations": 0},
         {"correction_budget_s": 60.0, "corrected_share": 0.0},
+        {"learning": LearningConfig(labels=LabelConfig(look_ahead=25)), "methods": ("sft", "filtered_bc")},
+        {"learning": LearningConfig(labels=LabelConfig(positive_fraction=0.2)), "methods": ("ppo",)},
+        {"learning": LearningConfig(labels=LabelConfig(negatives="dropped")), "methods": ("awr",)},
+        {"learning": LearningConfig(policy=PolicyConfig(guidance=2.0)), "iterations": 0},
     ],
 )
 def test_an_option_without_effect_is_refused(changes):

@@ -6,11 +6,12 @@ import pytest
 from recap_bench.baselines.awr import MOST, weights
 from recap_bench.errors import ConfigurationError
 from recap_bench.learning import load_policy
+from recap_bench.learning.flow import NEGATIVE, POSITIVE
 from recap_bench.learning.labels import Labels
 from recap_bench.learning.policy_fit import PolicyExamples
 from recap_bench.learning.recap import Recap
 from recap_bench.learning.stages import pretrain
-from recap_bench.method import METHODS, make_method
+from recap_bench.method import CONDITIONING, LABELLING, METHODS, make_method
 from tests.learning.tiny import context, episode, steps_of
 
 DEMONSTRATIONS = [episode("d" * 40, i % 2 == 0, seed=i) for i in range(10)]
@@ -44,6 +45,17 @@ def test_every_method_starts_from_the_same_fit_on_demonstrations(name, pretraine
     shared = Recap().fit(context(STEPS, tmp_path / "recap", 0, pretrained)).policy
     mine = make_method(name).fit(context(STEPS, tmp_path / "mine", 0, pretrained)).policy
     assert (shared / "weights.safetensors").read_bytes() == (mine / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "sft"])
+def test_methods_read_the_options_that_they_are_said_to(name, pretrained, tmp_path, examples):
+    before = context(STEPS, tmp_path / "before", 0, pretrained)
+    make_method(name).fit(before)
+    given = replace(context(STEPS, tmp_path / "after", 1, pretrained), previous=before.folder)
+    make_method(name).fit(given)
+    assert (tmp_path / "after/labels.npz").exists() == (name in LABELLING)
+    told = set(np.unique(examples[-1].indicator)) == {NEGATIVE, POSITIVE}
+    assert told == (name in CONDITIONING)
 
 
 def test_sft_ends_with_iteration_zero(pretrained, tmp_path):
