@@ -6,8 +6,6 @@ cannot hold such a policy within a trust region, the paper says; as there, the q
 Errors are means over a chunk's numbers; the paper does not state its scale.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import nn
@@ -42,10 +40,10 @@ class ProximalPolicyOptimisation:
         acted = reference_steps(context.steps, context.iteration)
         advantage = relabelling.labels.advantage
         standardised = (advantage - advantage[acted].mean()) / advantage[acted].std()
-        onward = Fitting(replace(context, config=replace(context.config, start="previous")))
-        objective = ProximalObjective(onward.start_policy.network.to(context.device), standardised)
+        before = fitting.policy_before()
+        objective = ProximalObjective(before.network.to(context.device), standardised)
         indicator = np.full(context.steps.num_steps, POSITIVE, np.int64)
-        return onward.policy(indicator, acted.astype(float), ("positive",), 1.0, relabelling, objective)
+        return fitting.policy(indicator, acted.astype(float), ("positive",), 1.0, relabelling, objective, before)
 
 
 class ProximalObjective:

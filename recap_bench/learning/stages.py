@@ -71,7 +71,7 @@ class Fitting:
         """What the networks are made for: a new one in pre-training, the pre-trained one narrowed later."""
         if self.context.pretrained is None:
             return Repertoire.of(self.context.tasks)
-        return self.start_policy.spec.repertoire.narrowed(self.context.tasks)
+        return self._start_policy.spec.repertoire.narrowed(self.context.tasks)
 
     @cached_property
     def frames(self) -> Frames:
@@ -162,10 +162,14 @@ class Fitting:
         guidance: float,
         relabelling: Relabelling | None = None,
         objective: Objective = imitation,
+        start: FlowPolicy | None = None,
     ) -> FitResult:
-        """Line 10: the policy from pi_pre on steps drawn by `weight` (M,), with `indicator` (M,) indices."""
+        """Line 10: the policy on steps drawn by `weight` (M,), with `indicator` (M,) indices.
+
+        It starts from `start`, or without one from pi_pre (with `learning.start = 'previous'`, from pi_k-1).
+        """
         context, config = self.context, self.context.config
-        start = self.start_policy
+        start = self._start_policy if start is None else start
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
         pace = config.policy.fit_steps(int(np.count_nonzero(weight))), config.policy.fit_learning_rate
@@ -181,10 +185,18 @@ class Fitting:
             variants["guided"] = {"guidance": CHECKED_GUIDANCE}
         return FitResult(context.folder / "policy", diagnostics, variants, warnings)
 
+    def policy_before(self) -> FlowPolicy:
+        """Return the policy of the iteration before, which collected this iteration's episodes."""
+        if self.context.previous is None:
+            raise ConfigurationError("There is no policy of the iteration before: FitContext.previous is None.")
+        return self._load_policy(self.context.previous / "policy")
+
     @cached_property
-    def start_policy(self) -> FlowPolicy:
-        """The policy that a fit starts from: pi_pre, or with `start = 'previous'` that of the iteration before."""
-        return FlowPolicy.load(self._start_folder("policy"), Use(task=next(iter(self.context.tasks))))
+    def _start_policy(self) -> FlowPolicy:
+        return self._load_policy(self._start_folder("policy"))
+
+    def _load_policy(self, folder: Path) -> FlowPolicy:
+        return FlowPolicy.load(folder, Use(task=next(iter(self.context.tasks))))
 
     def _start_folder(self, kind: str) -> Path:
         """Return the checkpoint of `kind` ('value' or 'policy') that this fit starts from."""

@@ -10,18 +10,12 @@ from recap_bench.learning.flow import NEGATIVE, POSITIVE
 from recap_bench.learning.labels import Labels
 from recap_bench.learning.policy_fit import PolicyExamples
 from recap_bench.learning.recap import Recap
-from recap_bench.learning.stages import pretrain
 from recap_bench.method import CONDITIONING, LABELLING, METHODS, make_method
+from tests.baselines.conftest import DEMONSTRATIONS
 from tests.learning.tiny import context, episode, steps_of
 
-DEMONSTRATIONS = [episode("d" * 40, i % 2 == 0, seed=i) for i in range(10)]
 ROLLOUTS = [episode("p" * 30 + "c" * (10 if i > 6 else 0), i % 3 == 0, 1, seed=100 + i) for i in range(10)]
 STEPS = steps_of(*DEMONSTRATIONS, *ROLLOUTS)
-
-
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory):
-    return pretrain(context(steps_of(*DEMONSTRATIONS), tmp_path_factory.mktemp("pretrained")))
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ from recap_bench.data.episode import ACTOR_POLICY
 from recap_bench.learning import load_policy, stages
 from recap_bench.learning.flow import POSITIVE, draw_blend
 from recap_bench.learning.policy_fit import Batch, PolicyExamples
-from recap_bench.learning.stages import pretrain
 from recap_bench.learning.training import Schedule, generator, train
 from recap_bench.method import make_method
+from tests.baselines.conftest import DEMONSTRATIONS
 from tests.learning.test_flow import network_of, words
 from tests.learning.tiny import context, episode, steps_of
 
-DEMONSTRATIONS = [episode("d" * 40, i % 2 == 0, seed=i) for i in range(10)]
 ROLLOUTS = [episode("p" * 40, i % 3 == 0, 1, seed=100 + i) for i in range(10)]
 LATER = [episode("p" * 40, i % 3 == 0, 2, seed=200 + i) for i in range(10)]
 
@@ -56,11 +55,6 @@ def test_likelihoods_move_with_the_advantage_and_stay_in_the_trust_region():
     assert ratio[advantage > 0].mean() > 1.0 + 0.3 * TRUST_REGION
     assert ratio[advantage < 0].mean() < 1.0 - 0.3 * TRUST_REGION
     assert np.abs(ratio - 1.0).mean() < 3 * TRUST_REGION
-
-
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory):
-    return pretrain(context(steps_of(*DEMONSTRATIONS), tmp_path_factory.mktemp("pretrained")))
 
 
 @pytest.fixture
