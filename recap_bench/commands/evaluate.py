@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recap_bench.commands.options import (
+    add_device,
     add_num_envs,
     add_randomization,
     add_start,
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
     add_num_envs(parser)
     add_threads(parser)
+    add_device(parser, "of the checkpoint's inference")
     add_randomization(parser)
     add_start(parser)
     parser.add_argument("--json", type=Path, default=None, help="file for the measures and the rows")
@@ -87,7 +89,8 @@ def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers
     if args.policy == "shuffled":
         return Controllers(_shuffled(env))
     task = env.spec_of_task.name
-    return Controllers(load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise))
+    policy = load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise, args.device)
+    return Controllers(policy)
 
 
 def _shuffled(env: "TaskVectorEnv") -> "Policy":

@@ -37,9 +37,9 @@ def all_tasks(names: Sequence[str]) -> list[str]:
     return task_names() if "all" in names else list(dict.fromkeys(normalise_task_name(name) for name in names))
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser, use: str = "of training and inference") -> None:
     """Add --device."""
-    parser.add_argument("--device", default="cpu", help="torch device of training and inference")
+    parser.add_argument("--device", default="cpu", help=f"torch device {use}, 'cpu' or 'cuda'")
 
 
 def add_randomization(parser: argparse.ArgumentParser) -> None:

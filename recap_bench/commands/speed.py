@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--modes", nargs="+", default=["state"], help="state, or pixels: three 96-pixel cameras (needs OpenGL)"
     )
     parser.add_argument("--learning", action="store_true", help="measure a policy's fit instead")
-    add_device(parser)
+    parser.add_argument("--preset", default="standard", help="preset whose policy --learning measures")
+    add_device(parser, "of --learning")
     parser.add_argument("--json", type=Path, default=None, help="file for the rows")
 
 
@@ -48,10 +49,10 @@ def execute(args: argparse.Namespace) -> int:
 
 def _learning(args: argparse.Namespace) -> int:
     limit_threads(args.threads)
-    from recap_bench.learning.config import STANDARD
+    from recap_bench.config import make_config
     from recap_bench.learning.speed import measure_training
 
-    row = measure_training(STANDARD.policy, args.device)
+    row = measure_training(make_config(args.preset).learning.policy, args.device)
     print(
         f"policy {row['width']} x {row['blocks']}, batch {row['batch']}, {row['device']}, {row['threads']} threads: "
         f"{row['fit_ms_per_step']:.1f} ms per gradient step, bare passes {row['bare_ms_per_step']:.1f} ms, "

@@ -11,6 +11,7 @@ import torch
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from recap_bench.learning.config import PolicyConfig, check_guidance, check_sampling_noise
+from recap_bench.learning.descent import check_device
 from recap_bench.learning.flow import sample
 from recap_bench.learning.networks import INDICATORS, FlowNetwork
 from recap_bench.learning.normalisation import Statistics
@@ -33,6 +34,8 @@ class Use:
     """Guidance; None for the checkpoint's own with 'positive', and 1 otherwise."""
     sampling_noise: float | None = None
     """Scale of the noise that chunks are made from, in [0, 1]; None for the checkpoint's own."""
+    device: str = "cpu"
+    """Torch device of inference."""
 
 
 DEFAULT_USE = Use()
@@ -67,7 +70,9 @@ class FlowPolicy:
         spec: PolicySpec,
         use: Use = DEFAULT_USE,
     ) -> None:
-        self.network, self.statistics, self.spec = network.eval(), statistics, spec
+        check_device(use.device)
+        self.network, self.statistics, self.spec = network.to(use.device).eval(), statistics.to(use.device), spec
+        self._device = use.device
         self.execute_steps = spec.config.execute
         self.condition = spec.conditions[0] if use.condition is None else use.condition
         self.guidance = _guidance(spec, self.condition, use.guidance)
@@ -108,18 +113,18 @@ class FlowPolicy:
         positions = np.asarray(observation["agent_pos"], np.float32)
         state = np.full((len(positions), len(self.spec.repertoire.fields)), np.nan, np.float32)
         state[:, self._columns] = observation["environment_state"]
-        raw = torch.from_numpy(np.concatenate([positions, state], axis=1))
+        raw = torch.from_numpy(np.concatenate([positions, state], axis=1)).to(self._device)
         shape = tuple(self.statistics.chunk_mean.shape)
-        noise = torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in rngs]))
+        noise = torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in rngs])).to(self._device)
         chunk = sample(
             self.network,
             self.statistics.observations(raw),
             self.sampling_noise * noise,
-            (INDICATORS.index(self.condition), self._tokenizer.encode(instructions)),
+            (INDICATORS.index(self.condition), self._tokenizer.encode(instructions).to(self._device)),
             self.guidance,
             self.spec.config.flow_steps,
         )
-        return self.statistics.relative_targets(chunk).numpy() + positions[:, None]
+        return self.statistics.relative_targets(chunk).cpu().numpy() + positions[:, None]
 
 
 def build_flow_network(spec: PolicySpec, statistics: Statistics) -> FlowNetwork:

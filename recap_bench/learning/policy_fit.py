@@ -110,7 +110,7 @@ def fit_policy(
     cumulative = torch.where(frames.idle(config.execute), config.idle_weight * weight, weight).cumsum(0)
     phrasebook = Phrasebook(Tokenizer(setup.spec.repertoire.vocabulary), setup.spec.repertoire.phrasings(), str(device))
     indicator = torch.from_numpy(examples.indicator).to(device)
-    draw = generator(device.type, setup.seed, "policy", setup.stream)
+    draw = generator(str(device), setup.seed, "policy", setup.stream)
     statistics = setup.statistics.to(str(device))
     with isolated_rng(derive_seed(setup.seed, "policy weights")):
         network = build_flow_network(setup.spec, statistics)
@@ -118,14 +118,14 @@ def fit_policy(
         network.load_state_dict(start.network.state_dict())
     network.to(device)
     runner = compiled(network, config.compile)
-    dropped: list[torch.Tensor] = []
+    dropped = torch.zeros((), device=device)
 
     def loss() -> torch.Tensor:
         place = torch.rand(config.batch, generator=draw, device=device, dtype=torch.float64) * cumulative[-1]
         picked = torch.searchsorted(cumulative, place, right=True).clamp_max(len(cumulative) - 1)
         relative, counts = frames.chunks(picked, config.chunk)
         shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)
-        dropped.append((shown != indicator[picked]).float().mean())
+        dropped.add_((shown != indicator[picked]).float().mean())
         observation = statistics.observations(frames.observations[picked])
         condition = (shown, phrasebook.draw(frames.task[picked], draw))
         batch = Batch(picked, observation, (statistics.chunks(relative), counts), condition)
@@ -134,7 +134,7 @@ def fit_policy(
 
     watch = Stopwatch()
     schedule = Schedule(setup.steps, setup.learning_rate, config.weight_decay, config.ema)
-    average, history = train(network, loss, schedule, lambda step: report("policy", step, setup.steps))
+    average, history = train(network, loss, draw, schedule, lambda step: report("policy", step, setup.steps))
     any_task = Use(task=next(iter(setup.spec.repertoire.tasks)))
     policy = FlowPolicy(average.cpu(), setup.statistics.to("cpu"), setup.spec, any_task)
-    return PolicyFit(policy, history, watch.seconds(), float(torch.stack(dropped).mean()))
+    return PolicyFit(policy, history, watch.seconds(), float(dropped) / setup.steps)

@@ -8,6 +8,7 @@ import torch
 
 from recap_bench.learning.chunk_policy import PolicySpec, build_flow_network
 from recap_bench.learning.config import PolicyConfig
+from recap_bench.learning.descent import check_device
 from recap_bench.learning.flow import POSITIVE, flow_loss
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.normalisation import measure as measure_statistics
@@ -26,8 +27,10 @@ def measure_training(config: PolicyConfig, device: str = "cpu") -> dict[str, Any
     """Return one row: milliseconds per gradient step of a fit, of the bare passes on a fixed batch, and their ratio.
 
     The fit draws and gathers frames, augments, clips, steps the optimiser and averages the weights; the bare passes
-    compute the same loss and its gradient, and nothing else.
+    compute the same loss and its gradient, and nothing else. On CUDA a fit replays its steps, which makes the ratio
+    larger than 1 where launching the bare passes takes longer than computing them.
     """
+    check_device(device)
     frames = _frames(device)
     facts = TaskFacts(EPISODE, ("do it",), tuple(f"state_{i}" for i in range(FIELDS)))
     spec = PolicySpec(config, Repertoire.of({"Speed-v0": facts}), ("positive", "none"))

@@ -1,4 +1,4 @@
-"""What both fits share: seeded networks, the optimiser, averaged weights, precision."""
+"""What both fits share: seeded networks, the schedule, averaged weights, precision."""
 
 import copy
 import math
@@ -11,8 +11,10 @@ from typing import TypeVar, cast
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from recap_bench.errors import ConfigurationError
+from recap_bench.learning.descent import Descent
 from recap_bench.seeding import derive_seed
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -22,9 +24,6 @@ COMPILERS = ("g++", "clang++", "c++")
 
 REPORT_EVERY = 50
 """Gradient steps between two reports of progress."""
-
-GRADIENT_CLIP = 1.0
-"""Largest norm of a gradient; a rare large one would undo many steps of a one-cycle schedule."""
 
 AVERAGE_EVERY = 4
 """Gradient steps between two updates of the averaged weights; at every step they cost 3 % of a fit."""
@@ -49,8 +48,8 @@ class Schedule:
 
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
-    """Seed what takes torch's global generator (initial weights, drop-out), and restore that generator afterwards."""
-    with torch.random.fork_rng(devices=[]):
+    """Seed what takes torch's global generators (initial weights, drop-out), and restore them afterwards."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
 
@@ -89,18 +88,22 @@ def compiled(network: nn.Module, wanted: bool) -> nn.Module:
 def train(
     network: Network,
     loss: Callable[[], torch.Tensor],
+    draw: torch.Generator,
     schedule: Schedule,
     report: Callable[[int], None],
 ) -> tuple[Network, list[tuple[int, float]]]:
-    """Minimise `loss()` over the weights of `network`; return the averaged network and (step, mean loss) pairs."""
-    optimiser = adamw(network, schedule.learning_rate, schedule.weight_decay)
-    pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step, schedule.steps))
+    """Minimise `loss()`, which draws from `draw`, over the weights of `network`.
+
+    Returns the averaged network and (step, mean loss since the last entry) pairs.
+    """
+    descend = Descent(network, loss, draw, schedule.learning_rate, schedule.weight_decay)
+    pace = torch.optim.lr_scheduler.LambdaLR(descend.optimiser, lambda step: one_cycle(step, schedule.steps))
     average = copy.deepcopy(network)
     history: list[tuple[int, float]] = []
     recent: list[torch.Tensor] = []
     network.train()
     for step in range(1, schedule.steps + 1):
-        recent.append(descend(network, optimiser, loss()))
+        recent.append(descend())
         pace.step()
         if step % AVERAGE_EVERY == 0 or step == schedule.steps:
             decay = min(schedule.ema, step / (step + 10.0)) ** AVERAGE_EVERY
@@ -118,25 +121,10 @@ def one_cycle(step: int, steps: int) -> float:
     return 0.5 - 0.5 * math.cos(math.pi * (place / rise if place < rise else 1.0 + (place - rise) / (1.0 - rise)))
 
 
-def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """Return a fused AdamW over all weights."""
-    return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
-
-
-def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> torch.Tensor:
-    """Take one clipped gradient step and return the detached loss."""
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
-    optimiser.step()
-    return loss.detach()
-
-
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the averaged weights towards the present ones by 1 - decay."""
-    for mean, weight in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(weight, 1.0 - decay)
+    get_ema_multi_avg_fn(decay)(list(average.parameters()), list(network.parameters()), None)
 
 
 class Stopwatch:

@@ -9,12 +9,13 @@ import torch
 
 from recap_bench.errors import DataError
 from recap_bench.learning.config import ValueConfig
+from recap_bench.learning.descent import Descent
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.splits import folds, holdout
 from recap_bench.learning.text import Phrasebook, Tokenizer
-from recap_bench.learning.training import adamw, descend, generator, isolated_rng
+from recap_bench.learning.training import generator, isolated_rng
 from recap_bench.learning.value import (
     ValueFunction,
     ValueSpec,
@@ -133,8 +134,7 @@ def _fit_member(
     fitted, checked = (torch.from_numpy(part).to(frames.observations.device) for part in rows)
     checked = checked[:: max(1, len(checked) // MAX_CHECKED)]
     returns = torch.from_numpy(examples.returns).to(fitted.device)
-    draw = generator(fitted.device.type, setup.seed, "value", setup.iteration, k)
-    optimiser = adamw(network, config.learning_rate, config.weight_decay)
+    draw = generator(str(fitted.device), setup.seed, "value", setup.iteration, k)
     repertoire = setup.spec.repertoire
     phrasebook = Phrasebook(Tokenizer(repertoire.vocabulary), repertoire.phrasings(), str(fitted.device))
 
@@ -142,17 +142,21 @@ def _fit_member(
         logits = network(setup.statistics.observations(frames.observations[picked]), tokens)
         return two_hot_cross_entropy(logits, returns[picked]).mean()
 
+    def fitted_loss() -> torch.Tensor:
+        picked = fitted[torch.randint(len(fitted), (config.batch,), generator=draw, device=fitted.device)]
+        return loss_on(picked, phrasebook.draw(frames.task[picked], draw))
+
     def held_out_loss() -> float:
         with torch.no_grad():
             network.eval()
             return float(loss_on(checked, phrasebook.canonical(frames.task[checked])))
 
+    descend = Descent(network, fitted_loss, draw, config.learning_rate, config.weight_decay)
     best, best_step, weights = held_out_loss(), 0, copy.deepcopy(network.state_dict())
     with isolated_rng(derive_seed(setup.seed, "drop-out", setup.iteration, k)):
         for step in range(1, config.steps + 1):
             network.train()
-            picked = fitted[torch.randint(len(fitted), (config.batch,), generator=draw, device=fitted.device)]
-            descend(network, optimiser, loss_on(picked, phrasebook.draw(frames.task[picked], draw)))
+            descend()
             if step % config.check_every:
                 continue
             score = held_out_loss()

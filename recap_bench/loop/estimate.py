@@ -12,6 +12,7 @@ import numpy as np
 from recap_bench.config import RunConfig
 from recap_bench.data.steps import StepData, from_episodes
 from recap_bench.learning.config import LearningConfig
+from recap_bench.learning.descent import check_device
 from recap_bench.loop import plan
 from recap_bench.loop.phases import REAL_PARTS, Parts, task_facts
 from recap_bench.loop.pilots import Controllers
@@ -57,6 +58,7 @@ class Pace:
 
 def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
     """Fly a few demonstrations of `task` and take a few gradient steps of the networks of `config`; leaves no file."""
+    check_device(config.device)
     with tempfile.TemporaryDirectory() as folder:
         few = replace(config, num_envs=EPISODES)
         env = parts.make_env(few, task, Path(folder) / "diverged")
@@ -133,7 +135,7 @@ class _Learner:
         value_end = self._reached.get("value", began)
         policy_end = self._reached.get("policy", value_end)
         fitted = method.fit(replace(context, pretrained=pretrained, folder=self._folder / "fit"))
-        self.policy = self._parts.load_policy(fitted.policy)
+        self.policy = self._parts.load_policy(fitted.policy, device=self._config.device)
         return (value_end - began) / self._learning.value.steps, (policy_end - value_end) / GRADIENT_STEPS
 
     def _context(self, steps: StepData) -> FitContext:

@@ -13,6 +13,7 @@ from typing import Any
 
 from recap_bench.config import RunConfig
 from recap_bench.data.files import write_text_atomically, writing
+from recap_bench.learning.descent import check_device
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
@@ -27,10 +28,11 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     """Run `config` in its folder, or finish what is left of it, and return the summary.
 
     The summary has one entry per task, method and iteration, over all seeds; it is also written to
-    summary.json after every evaluation. Raises ConfigurationError if another process works in the
-    folder or if it holds another run, StorageError for a full or read-only disk, DamagedFileError for a damaged file;
-    the latter two say how to go on.
+    summary.json after every evaluation. Raises ConfigurationError if another process works in the folder, if it holds
+    another run or if the device is not there, StorageError for a full or read-only disk, DamagedFileError for a damaged
+    file; the latter two say how to go on.
     """
+    check_device(config.device)
     folder = RunFolder(config.out, pretraining_folder(config))
     with explained(folder), folder.locked():
         folder.adopt(config)

@@ -171,7 +171,9 @@ class Phases:
         return evaluate(self._env(phase.task, "evaluation"), controllers, seeds, labels, self._reporter(phase))
 
     def _policy(self, fit: Phase, **overrides: Any) -> Policy:
-        return self._parts.load_policy(self._folder.path / self._needed(fit)["policy"], **overrides)
+        return self._parts.load_policy(
+            self._folder.path / self._needed(fit)["policy"], device=self.config.device, **overrides
+        )
 
     def _pretrained(self) -> Path:
         phase = plan.pretraining_plan(self.config)[-1]

@@ -48,7 +48,7 @@ def test_likelihoods_move_with_the_advantage_and_stay_in_the_trust_region():
     old, network, batch = network_of(), network_of(), batch_of(targets)
     objective, draw = ProximalObjective(old, advantage), generator("cpu", 0, "test")
     schedule = Schedule(200, 1e-3, 0.0, 0.0)
-    new, _ = train(network, lambda: objective(network, batch, draw), schedule, lambda step: None)
+    new, _ = train(network, lambda: objective(network, batch, draw), draw, schedule, lambda step: None)
     blend = draw_blend(targets, draw)
     with torch.no_grad():
         ratio = (chunk_errors(old, batch, blend) - chunk_errors(new, batch, blend)).exp().numpy()

@@ -37,7 +37,7 @@ def trained_on(targets, indicator, steps=400):
         chunk = (targets[rows], torch.ones(256, 1, dtype=torch.bool))
         return flow_loss(network, observation[rows], chunk, (shown, instruction[rows]), draw)
 
-    return train(network, loss, Schedule(steps, 3e-3, 0.0, 0.99), lambda step: None)[0]
+    return train(network, loss, draw, Schedule(steps, 3e-3, 0.0, 0.99), lambda step: None)[0]
 
 
 def draw_from(network, indicator, guidance=1.0, count=400, steps=10):

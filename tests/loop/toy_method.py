@@ -41,7 +41,7 @@ def pretrain_toy(context: FitContext) -> Path:
     return context.folder
 
 
-def load_toy_policy(path: Path, **overrides: float) -> SteadyPolicy:
+def load_toy_policy(path: Path, device: str, **overrides: float) -> SteadyPolicy:
     return SteadyPolicy(**{**json.loads((path / "policy.json").read_text()), **overrides})
 
 
