@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.ppo import ProximalPolicyOptimisation
+from recap_bench.baselines.ppo import ProximalPolicyOptimisation
 from recap_bench.data.steps import concatenate, from_episodes
 from recap_bench.errors import ConfigurationError
 from recap_bench.learning import load_policy
@@ -23,7 +23,7 @@ STEPS = 40 * UNRECORDED
 
 
 def descended(device, steps=STEPS):
-    """Return a weight and the loss at each step of a fit to numbers of mean 3; the learning rate falls to a hundredth."""
+    """Return weight and loss at each step of a fit to numbers of mean 3; the learning rate falls to a hundredth."""
     layer = torch.nn.Linear(1, 1, bias=False).to(device)
     torch.nn.init.zeros_(layer.weight)
     draw = generator(device, 0, "test")
