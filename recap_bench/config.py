@@ -13,7 +13,7 @@ from recap_bench.loop.intervention import GateConfig
 from recap_bench.method import METHODS, READERS
 from recap_bench.protocol import protocol
 
-NOT_COMPARED = ("out", "threads", "cache")
+NOT_COMPARED = ("out", "threads", "workers", "cache")
 """Fields that may change when a run is resumed: they do not change its results."""
 
 PROFILE_MIX: Mapping[str, float] = {"skilled": 0.3, "average": 0.3, "hurried": 0.2, "novice": 0.2}
@@ -44,6 +44,9 @@ class RunConfig:
     """Simulations stepped together."""
     threads: int = 0
     """Threads of physics and learning; 0 for every core."""
+    workers: int = 1
+    """Processes that the simulations are spread over, and their threads with them. Python steps operators and measures
+    scenes in one thread per process, for which the threads of physics wait."""
     device: str = "cpu"
     """Torch device of training and inference."""
     randomization: str = "standard"
@@ -142,7 +145,7 @@ class RunConfig:
         wrong = [
             f"{name}={getattr(self, name)} (must be >= {least})"
             for least, names in (
-                (1, ("num_envs", "demonstrations", "evaluation_episodes", "shard_episodes")),
+                (1, ("num_envs", "workers", "demonstrations", "evaluation_episodes", "shard_episodes")),
                 (1, ("rollouts_per_iteration",) if self.rollouts_per_iteration is not None and self.iterations else ()),
                 (0, ("threads", "iterations", "check_episodes")),
             )

@@ -59,5 +59,9 @@ class StorageError(RecapBenchError, OSError):
         return cls(f"Cannot use {where}: {DISK_TROUBLE[error.errno]}. {remedy}")
 
 
+class WorkerError(RecapBenchError, RuntimeError):
+    """A process that flies episodes failed or died; the message says how."""
+
+
 class RenderingUnavailableError(RecapBenchError, RuntimeError):
     """Off-screen OpenGL is not available; the message says what to install."""

@@ -13,8 +13,9 @@ from recap_bench.commands.options import (
     add_start,
     add_task,
     add_threads,
+    add_workers,
     limit_threads,
-    open_env,
+    simulations,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the store, made if missing")
     add_num_envs(parser)
     add_threads(parser)
+    add_workers(parser)
     add_randomization(parser)
     add_start(parser)
 
@@ -50,17 +52,15 @@ def execute(args: argparse.Namespace) -> int:
     group = "demonstrations" if demonstrations else "corrected" if args.corrections else "autonomous"
     origin = Origin(run_seed=args.seed, source="demonstration" if demonstrations else "rollout")
     controllers = _controllers(args)
-    env = open_env(args, origin.source)
-    store = Store.open(args.out, store_header(env.spec_of_task))
     assignment = Assignment(group, [args.seed + index for index in range(args.episodes)], origin)
-    with make_display() as display:
+    with make_display() as display, simulations(args, origin.source) as opened:
 
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"collect {group}", done, total)
 
         display.update(f"collect {group}", 0, args.episodes)
-        summary = collect_into(store, env, controllers, assignment, report).to_dict()
-    env.close()
+        store = Store.open(args.out, store_header(opened.spec_of_task))
+        summary = collect_into(store, opened, controllers, assignment, report).to_dict()
     for name, value in summary.items():
         print(f"{name}: {value}")
     return 0

@@ -5,7 +5,6 @@ The exit code is 1 when something must be repaired. Missing OpenGL is only a war
 
 import argparse
 import importlib.metadata
-import os
 import platform
 import sys
 
@@ -19,9 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print one line per finding; return 1 if one of them is a problem."""
+    from recap_bench.cores import usable_cores
+
     print(f"python      {platform.python_version()} on {platform.platform()}")
     problems = _versions()
-    print(f"threads     {_usable_cores()} usable cores")
+    print(f"threads     {usable_cores()} usable cores")
     problems += [] if problems else _physics()
     _opengl()
     for problem in problems:
@@ -38,10 +39,6 @@ def _versions() -> list[str]:
         except importlib.metadata.PackageNotFoundError:
             missing.append(f"{name} is not installed; run `pip install -e .`")
     return missing
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _physics() -> list[str]:

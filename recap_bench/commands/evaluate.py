@@ -15,13 +15,15 @@ from recap_bench.commands.options import (
     add_start,
     add_task,
     add_threads,
+    add_workers,
     limit_threads,
-    open_env,
+    simulations,
 )
 
 if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
     from recap_bench.loop.pilots import Controllers
+    from recap_bench.loop.workers import Fleet
     from recap_bench.policy import Policy
 
 HELP = "evaluate a policy on fresh seeds"
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
     add_num_envs(parser)
     add_threads(parser)
+    add_workers(parser)
     add_device(parser, "of the checkpoint's inference")
     add_randomization(parser)
     add_start(parser)
@@ -54,15 +57,13 @@ def execute(args: argparse.Namespace) -> int:
     from recap_bench.reporting.progress import make_display
 
     seeds = [args.seed + index for index in range(args.episodes)]
-    env = open_env(args, "evaluation")
-    with make_display() as display:
+    with make_display() as display, simulations(args, "evaluation") as opened:
 
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"evaluate {args.policy}", done, total, f"success rate {partial['success_rate']:.2f}")
 
         display.update(f"evaluate {args.policy}", 0, args.episodes)
-        result = evaluate(env, _controllers(args, env), seeds, Labels(args.policy), report).to_dict()
-    env.close()
+        result = evaluate(opened, _controllers(args, opened), seeds, Labels(args.policy), report).to_dict()
     for path in (args.json, args.csv):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,7 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers":
+def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "Controllers":
     from recap_bench.envs.rig import ACTION_HIGH, ACTION_LOW
     from recap_bench.learning import load_policy
     from recap_bench.loop.pilots import Controllers
@@ -87,19 +88,19 @@ def _controllers(args: argparse.Namespace, env: "TaskVectorEnv") -> "Controllers
     if args.policy == "random":
         return Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH))
     if args.policy == "shuffled":
-        return Controllers(_shuffled(env))
-    task = env.spec_of_task.name
+        return Controllers(_shuffled(opened))
+    task = opened.spec_of_task.name
     policy = load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise, args.device)
     return Controllers(policy)
 
 
-def _shuffled(env: "TaskVectorEnv") -> "Policy":
+def _shuffled(opened: "TaskVectorEnv | Fleet") -> "Policy":
     """Return the policy that plays the actions of one skilled demonstration in random order."""
     from recap_bench.loop.pilots import Controllers
     from recap_bench.loop.recorder import Origin
-    from recap_bench.loop.rollout import collect
+    from recap_bench.loop.workers import fly
     from recap_bench.policy import ShuffledPolicy
 
     origin = Origin(run_seed=0, source="demonstration")
-    (episode,) = collect(env, Controllers(profiles={"skilled": 1.0}), [0], origin)
+    (episode,) = fly(opened, Controllers(profiles={"skilled": 1.0}), [0], origin)
     return ShuffledPolicy(episode.actions)

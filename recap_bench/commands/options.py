@@ -1,11 +1,14 @@
 """Options that several commands share."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
+    from recap_bench.loop.workers import Fleet
 
 
 def add_tasks(parser: argparse.ArgumentParser, default: str = "all") -> None:
@@ -60,20 +63,32 @@ def limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def open_env(args: argparse.Namespace, source: str) -> "TaskVectorEnv":
-    """Return the simulations that --task, --num-envs, --threads, --randomization and --start describe, for rollouts.
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add --workers."""
+    parser.add_argument("--workers", type=int, default=1, help="processes that simulations and threads are spread over")
+
+
+@contextmanager
+def simulations(args: argparse.Namespace, source: str) -> "Iterator[TaskVectorEnv | Fleet]":
+    """Open what --task, --num-envs, --threads, --workers, --randomization and --start describe, for rollouts.
 
     Without --start, episodes start where the task lets those of `source` start.
     """
     from gymnasium.vector import AutoresetMode
 
     from recap_bench.envs import make_vec, task_spec
+    from recap_bench.errors import ConfigurationError
+    from recap_bench.loop.workers import Fleet, Workers
 
-    return make_vec(
-        args.task,
-        num_envs=args.num_envs,
-        threads=args.threads,
-        randomization=args.randomization,
-        start=args.start or task_spec(args.task).start_of(source),
-        autoreset_mode=AutoresetMode.DISABLED,
-    )
+    if args.workers < 1:
+        raise ConfigurationError(f"--workers must be at least 1, received {args.workers}.")
+    spec = task_spec(args.task)
+    start, mode = args.start or spec.start_of(source), AutoresetMode.DISABLED
+    make_env = partial(make_vec, args.task, randomization=args.randomization, start=start, autoreset_mode=mode)
+    if args.workers == 1:
+        with closing(make_env(num_envs=args.num_envs, threads=args.threads)) as env:
+            yield env
+        return
+    with closing(Workers(args.workers, args.threads)) as workers:
+        part = partial(make_env, num_envs=workers.share(args.num_envs), threads=workers.threads)
+        yield Fleet(workers, part, spec, args.num_envs)

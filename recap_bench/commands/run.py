@@ -17,6 +17,7 @@ HELP = "run the loop on tasks, methods and seeds"
 # Option -> field of the run's config, each replacing what the preset says.
 OVERRIDES = {
     "num_envs": ("num_envs", "simulations stepped together"),
+    "workers": ("workers", "processes that the simulations are spread over"),
     "iterations": ("iterations", "rounds of collecting and fitting"),
     "demonstrations": ("demonstrations", "demonstrated episodes per seed"),
     "rollouts": ("rollouts_per_iteration", "episodes that the policy collects per round"),

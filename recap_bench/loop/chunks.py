@@ -14,8 +14,9 @@ class ChunkPlayer:
     whose episodes began on such a multiple stay in step, and one inference serves them all.
     """
 
-    def __init__(self, policy: Policy, n: int, instruction: str) -> None:
+    def __init__(self, policy: Policy, n: int, instruction: str, batch_rows: int = 0) -> None:
         self._policy = policy
+        self._batch_rows = max(n, batch_rows)
         self._instruction = instruction
         self._rngs: list[np.random.Generator] = [np.random.default_rng(0)] * n
         self._spare = np.random.default_rng(0)
@@ -55,10 +56,10 @@ class ChunkPlayer:
     def _infer(self, due: np.ndarray, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return new chunks for the simulations `due` (k,), (k, execute_steps, 14).
 
-        The batch always has n rows: matrix products round differently for other sizes, and then an episode would depend
-        on how many others run beside it, for example on where a killed collection was resumed.
+        The batch always has the same number of rows: matrix products round differently for other sizes, and then an
+        episode would depend on how many others run beside it, for example on where a killed collection was resumed.
         """
-        fill = len(self._rngs) - len(due)
+        fill = self._batch_rows - len(due)
         rows = np.concatenate([due, np.full(fill, due[0])])
         rngs = [self._rngs[slot] for slot in due] + [self._spare] * fill
         batch = {name: values[rows] for name, values in observation.items()}

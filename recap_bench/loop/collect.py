@@ -13,11 +13,12 @@ from recap_bench.data.store import Store, StoreHeader
 from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.recorder import Origin
-from recap_bench.loop.rollout import collect
+from recap_bench.loop.workers import fly
 
 if TYPE_CHECKING:
     from recap_bench.envs.task import TaskSpec
     from recap_bench.envs.vector_env import TaskVectorEnv
+    from recap_bench.loop.workers import Fleet
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called with (episodes done, episodes in all, partial results)."""
@@ -71,7 +72,11 @@ def store_header(spec: "TaskSpec") -> StoreHeader:
 
 
 def collect_into(
-    store: Store, env: "TaskVectorEnv", controllers: Controllers, assignment: Assignment, report: Report | None = None
+    store: Store,
+    simulations: "TaskVectorEnv | Fleet",
+    controllers: Controllers,
+    assignment: Assignment,
+    report: Report | None = None,
 ) -> CollectSummary:
     """Collect the episodes of `assignment` that its group does not hold yet, and summarise the whole group.
 
@@ -84,7 +89,7 @@ def collect_into(
     done = len(assignment.seeds) - len(missing)
     pending: list[Episode] = []
     diverged: list[int] = []
-    for episode in collect(env, _within_budget(controllers, store, group), missing, assignment.origin):
+    for episode in fly(simulations, _within_budget(controllers, store, group), missing, assignment.origin):
         done += 1
         if episode.failure_mode == DIVERGED:
             diverged.append(episode.seed)

@@ -10,11 +10,12 @@ from recap_bench.data.episode import Episode
 from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.recorder import Origin
-from recap_bench.loop.rollout import collect
+from recap_bench.loop.workers import fly
 from recap_bench.reporting.summary import summarise
 
 if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
+    from recap_bench.loop.workers import Fleet
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called with (episodes done, episodes in all, partial results)."""
@@ -74,7 +75,11 @@ class EvaluationResult:
 
 
 def evaluate(
-    env: "TaskVectorEnv", controllers: Controllers, seeds: Sequence[int], labels: Labels, report: Report | None = None
+    simulations: "TaskVectorEnv | Fleet",
+    controllers: Controllers,
+    seeds: Sequence[int],
+    labels: Labels,
+    report: Report | None = None,
 ) -> EvaluationResult:
     """Run one episode per environment seed and return rows and summary.
 
@@ -82,14 +87,14 @@ def evaluate(
     the same seeds are compared pairwise.
     """
     episodes: dict[int, Episode] = {}
-    for episode in collect(env, controllers, seeds, Origin(run_seed=0, source="evaluation")):
+    for episode in fly(simulations, controllers, seeds, Origin(run_seed=0, source="evaluation")):
         episodes[episode.seed] = episode
         if report is not None:
             successes = sum(done.success for done in episodes.values())
             report(len(episodes), len(seeds), {"success_rate": successes / len(episodes)})
-    stages = env.spec_of_task.stages
+    stages = simulations.spec_of_task.stages
     rows = [row_of(episodes[seed], index, labels, stages) for index, seed in enumerate(seeds)]
-    return EvaluationResult.of_rows(env.spec_of_task.name, labels.method, rows)
+    return EvaluationResult.of_rows(simulations.spec_of_task.name, labels.method, rows)
 
 
 def row_of(episode: Episode, index: int, labels: Labels, stages: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.plan import Phase
 from recap_bench.loop.recorder import Origin
 from recap_bench.loop.run_folder import RunFolder, write_rows
+from recap_bench.loop.workers import Fleet, Workers
 from recap_bench.method import FitContext, Method
 from recap_bench.policy import Policy
 from recap_bench.protocol import protocol
@@ -80,11 +82,14 @@ class Phases:
         """Every method of the run by name."""
         self._envs: dict[tuple[str, str | None], TaskVectorEnv] = {}
         """Task and start -> simulations."""
+        self._workers: Workers | None = None
 
     def close(self) -> None:
-        """Close all simulations."""
+        """Close all simulations and end the workers."""
         for env in self._envs.values():
             env.close()
+        if self._workers:
+            self._workers.close()
 
     def run(self, phase: Phase) -> dict[str, Any]:
         """Do the work of `phase` and return its result, in JSON types."""
@@ -119,8 +124,8 @@ class Phases:
         origin = Origin(phase.seed, source, phase.iteration)
         seeds = plan.environment_seeds(phase, count)
         assignment = Assignment(phase.group, seeds, origin, self.config.shard_episodes)
-        env = self._env(phase.task, source)
-        summary = collect_into(self._store(phase), env, controllers, assignment, self._reporter(phase))
+        simulations = self._simulations(phase.task, source, controllers)
+        summary = collect_into(self._store(phase), simulations, controllers, assignment, self._reporter(phase))
         if summary.diverged_seeds:
             self._observe(Warned(phase, f"physics diverged and was left out for seeds {summary.diverged_seeds}"))
         return summary.to_dict()
@@ -168,7 +173,8 @@ class Phases:
         controllers = Controllers(self._policy(_fit_of(phase), **overrides))
         labels = Labels(phase.method, self._folder.path.name, phase.seed, phase.iteration)
         seeds = plan.environment_seeds(phase, episodes)
-        return evaluate(self._env(phase.task, "evaluation"), controllers, seeds, labels, self._reporter(phase))
+        simulations = self._simulations(phase.task, "evaluation", controllers)
+        return evaluate(simulations, controllers, seeds, labels, self._reporter(phase))
 
     def _policy(self, fit: Phase, **overrides: Any) -> Policy:
         return self._parts.load_policy(
@@ -206,13 +212,27 @@ class Phases:
 
     def _env(self, task: str, source: str = "demonstration") -> "TaskVectorEnv":
         """Return the simulations for episodes of `source`; they are shared where these start in the same place."""
-        start = self.config.start
-        if start is None and source != "demonstration":
-            start = self._env(task).spec_of_task.start_of(source)
+        start = self._start(task, source)
         if (task, start) not in self._envs:
             config, dumps = replace(self.config, start=start), self._folder.path / task / "diverged"
             self._envs[task, start] = self._parts.make_env(config, task, dumps)
         return self._envs[task, start]
+
+    def _start(self, task: str, source: str) -> str | None:
+        if self.config.start is not None or source == "demonstration":
+            return self.config.start
+        return self._env(task).spec_of_task.start_of(source)
+
+    def _simulations(self, task: str, source: str, controllers: Controllers) -> "TaskVectorEnv | Fleet":
+        """Return what flies episodes of `source`: the workers, if there are several and no budget to share."""
+        config = self.config
+        if config.workers == 1 or controllers.correction_budget_s is not None:
+            return self._env(task, source)
+        self._workers = workers = self._workers or Workers(config.workers, config.threads)
+        part = replace(config, num_envs=workers.share(config.num_envs), threads=workers.threads)
+        part = replace(part, start=self._start(task, source))
+        make_env = partial(self._parts.make_env, part, task, self._folder.path / task / "diverged")
+        return Fleet(workers, make_env, self._env(task).spec_of_task, config.num_envs)
 
     def _reporter(self, phase: Phase) -> Callable[[int, int, dict[str, float]], None]:
         return lambda done, total, partial: self._observe(PhaseAdvanced(phase, "episodes", done, total, partial))

@@ -34,6 +34,8 @@ class Controllers:
 
     While it binds, which episode gets the last seconds depends on the order of collection.
     """
+    batch_rows: int = 0
+    """Rows that a policy's batch has at least; those without a simulation are filled."""
 
     def __post_init__(self) -> None:
         if (self.policy is None) == (not self.profiles):
@@ -109,7 +111,7 @@ class _SupervisedPolicy:
         self.profiles = [""] * n
         self._env = env
         self._run_seed = run_seed
-        self._player = ChunkPlayer(controllers.policy, n, env.spec_of_task.instruction)
+        self._player = ChunkPlayer(controllers.policy, n, env.spec_of_task.instruction, controllers.batch_rows)
         self._gate: InterventionGate | None = None
         if controllers.gate is not None:
             self._gate = InterventionGate(controllers.gate, n, CONTROL_HZ, controllers.correction_budget_s)

@@ -62,8 +62,12 @@ def toy_config(out: Path, **changes) -> RunConfig:
     return RunConfig(out=out, **{**values, **changes})
 
 
+def make_toy_env(config: RunConfig, task: str, dumps: Path) -> ToyVectorEnv:
+    return ToyVectorEnv(config.num_envs)
+
+
 TOY_PARTS = Parts(
-    make_env=lambda config, task, dumps: ToyVectorEnv(config.num_envs),
+    make_env=make_toy_env,
     make_method=ToyMethod,
     load_policy=load_toy_policy,
     pretrain=pretrain_toy,
