@@ -45,7 +45,7 @@ class Descent:
 
         On CUDA its Python code runs for the first steps only: what changes later has to be in tensors.
         """
-        self._network, self._loss, self._draw = network, loss, draw
+        self._network, self._loss = network, loss
         on_cuda = draw.device.type == "cuda"
         rate = torch.tensor(learning_rate, device=draw.device) if on_cuda else learning_rate
         self.optimiser = torch.optim.AdamW(

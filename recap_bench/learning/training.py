@@ -49,7 +49,8 @@ class Schedule:
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
     """Seed what takes torch's global generators (initial weights, drop-out), and restore them afterwards."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=used):
         torch.manual_seed(seed)
         yield
 
