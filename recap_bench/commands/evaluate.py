@@ -81,6 +81,8 @@ def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "
     from recap_bench.loop.pilots import Controllers
     from recap_bench.policy import IdlePolicy, RandomPolicy
 
+    if args.policy in ("oracle", "idle", "random", "shuffled"):
+        _refuse_unread(args)
     if args.policy == "oracle":
         return Controllers(profiles={args.profile: 1.0})
     if args.policy == "idle":
@@ -92,6 +94,16 @@ def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "
     task = opened.spec_of_task.name
     policy = load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise, args.device)
     return Controllers(policy)
+
+
+def _refuse_unread(args: argparse.Namespace) -> None:
+    """Raise ConfigurationError for an option that only a checkpoint reads."""
+    from recap_bench.errors import ConfigurationError
+
+    usual = {"condition": None, "guidance": None, "sampling_noise": None, "device": "cpu"}
+    given = [f"--{name.replace('_', '-')}" for name, value in usual.items() if getattr(args, name) != value]
+    if given:
+        raise ConfigurationError(f"{', '.join(given)} has no effect on {args.policy!r}, which is no checkpoint.")
 
 
 def _shuffled(opened: "TaskVectorEnv | Fleet") -> "Policy":

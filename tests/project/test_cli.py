@@ -71,6 +71,16 @@ def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> Non
             "Unknown start of Espresso-v0 'jig'. Known: table, locked",
         ),
         (["speed", "--modes", "smell"], "Unknown speed mode 'smell'"),
+        (["speed", "--learning", "--preset", "fast"], "Unknown preset 'fast'"),
+        (["speed", "--learning", "--device", "gpu"], "device = 'gpu' cannot be used here"),
+        (["run", "--device", "gpu", "--out", "nowhere"], "device = 'gpu' cannot be used here"),
+        (["run", "--dry-run", "--device", "gpu"], "device = 'gpu' cannot be used here"),
+        (["run", "--dry-run", "--workers", "0"], "workers=0 (must be >= 1)"),
+        (
+            ["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--guidance", "2", "--device", "cuda"],
+            "--guidance, --device has no effect on 'idle'",
+        ),
+        (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--workers", "0"], "--workers must be at least 1"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
