@@ -214,9 +214,11 @@ class Phases:
         """Return the simulations for episodes of `source`; they are shared where these start in the same place."""
         start = self._start(task, source)
         if (task, start) not in self._envs:
-            config, dumps = replace(self.config, start=start), self._folder.path / task / "diverged"
-            self._envs[task, start] = self._parts.make_env(config, task, dumps)
+            self._envs[task, start] = self._env_maker(task, start, self.config)()
         return self._envs[task, start]
+
+    def _env_maker(self, task: str, start: str | None, config: RunConfig) -> "Callable[[], TaskVectorEnv]":
+        return partial(self._parts.make_env, replace(config, start=start), task, self._folder.path / task / "diverged")
 
     def _start(self, task: str, source: str) -> str | None:
         if self.config.start is not None or source == "demonstration":
@@ -230,8 +232,7 @@ class Phases:
             return self._env(task, source)
         self._workers = workers = self._workers or Workers(config.workers, config.threads)
         part = replace(config, num_envs=workers.share(config.num_envs), threads=workers.threads)
-        part = replace(part, start=self._start(task, source))
-        make_env = partial(self._parts.make_env, part, task, self._folder.path / task / "diverged")
+        make_env = self._env_maker(task, self._start(task, source), part)
         return Fleet(workers, make_env, self._env(task).spec_of_task, config.num_envs)
 
     def _reporter(self, phase: Phase) -> Callable[[int, int, dict[str, float]], None]:

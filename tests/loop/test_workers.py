@@ -5,24 +5,17 @@ import signal
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pytest
 
 from recap_bench.errors import ConfigurationError, WorkerError
-from recap_bench.loop.intervention import GateConfig
 from recap_bench.loop.iterate import run
 from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.recorder import Origin
 from recap_bench.loop.rollout import collect
 from recap_bench.loop.workers import Fleet, Workers, fly
+from tests.loop.test_rollout import CONTROLLERS, assert_same
 from tests.loop.toy_method import TOY_PARTS, toy_config
 from tests.toy_env import SPEC, SteadyPolicy, ToyVectorEnv
-
-CONTROLLERS = {
-    "policy": Controllers(SteadyPolicy()),
-    "operators": Controllers(profiles={"skilled": 0.5, "novice": 0.5}),
-    "corrected": Controllers(SteadyPolicy(reach=0.5), gate=GateConfig(no_progress_s=0.4, reaction_delay_s=0.04)),
-}
 
 ORIGIN = Origin(0, "rollout", 1)
 
@@ -56,11 +49,7 @@ def by_seed(episodes):
 def test_workers_fly_the_episodes_that_one_process_flies(workers, name):
     expected = by_seed(collect(ToyVectorEnv(4), CONTROLLERS[name], range(9), ORIGIN))
     for seeds in (range(9), range(8, -1, -1)):
-        found = by_seed(fly(fleet(workers), CONTROLLERS[name], seeds, ORIGIN))
-        assert found.keys() == expected.keys()
-        for seed, episode in expected.items():
-            for field, value in vars(episode).items():
-                np.testing.assert_array_equal(value, getattr(found[seed], field), err_msg=f"{field} of seed {seed}")
+        assert_same(expected, by_seed(fly(fleet(workers), CONTROLLERS[name], seeds, ORIGIN)))
 
 
 def test_fewer_seeds_than_workers_and_none_at_all(workers):
