@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import along, by_strain, reachable, side_by_side, swing
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, by_strain, reachable, side_by_side, swing
 from recap_bench.envs.laundry.patterns import GridPoint
+from recap_bench.envs.laundry.placing import carries
 from recap_bench.envs.scripting import Motion
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ BEYOND_M = 0.015
 """A crease is laid this far outside its line, for it springs back."""
 TAUT_M = 0.020
 """An edge is drawn this far over its place to make the cloth before it taut."""
+STANDING_M = 0.045
+"""Cloth this high stands up: the double edge of a side that was folded before, turned over, may rest on its crease."""
+OUTWARDS_M = 0.015
+"""What stands up is laid down this far beyond its place, for it springs back, too."""
 SPEED_M_S, SETTLE_S = 0.15, 0.2
 
 
@@ -49,6 +54,26 @@ class Mending:
         edge = self.hands_for(fold.far, fold.near)
         short = any(self.lack(index, vertex) > SHORT_M for vertex in edge.values())
         return (yield from self.lay(index, edge, EDGE_M, beyond_m=0.0 if short else -TAUT_M, skim=True))
+
+    def lay_down(self, index: int) -> Attempt:
+        """Take what stands up highest after fold `index` and lay it where it belongs; return whether it was taken."""
+        points, (ideal, _) = self.view.vertices(), self.view.garment.folded(index + 1)
+        vertex = int(points[:, 2].argmax())
+        place = self.view.frame_for(index).point(ideal[vertex], EDGE_M)
+        out = (place - points[vertex]) * [1.0, 1.0, 0.0]
+        place = place + OUTWARDS_M * out / max(float(np.linalg.norm(out)), 1e-9)
+        sides = [side for side in (LEFT, RIGHT) if carries(side, points[vertex], place)]
+        if points[vertex, 2] < STANDING_M or not sides:
+            return False
+        self.script.phase = f"lay_down_{index}"
+        side = min(sides, key=lambda s: -points[vertex, 1] * (1, -1)[s])
+        taken = yield from self.gripping.close_on({side: vertex}, skim=True)
+        if taken:
+            grip = self.view.vertices()[vertex]
+            seconds = float(np.linalg.norm(place - grip)) / SPEED_M_S + SETTLE_S
+            yield from swing(self.script.hands[side], side, along(np.array([grip, place])), grip, seconds)
+            yield from self.gripping.let_go(taken)
+        return bool(taken)
 
     def catch_up(self, index: int, vertices: Mapping[int, int]) -> Motion:
         """Draw a turned edge on that is still held, if the part below has moved on with it."""

@@ -107,10 +107,14 @@ class Launderer(Script):
         return False
 
     def mends(self, index: int) -> Attempt:
-        """Mend the last fold, its edge and its crease in turn; return whether something was done, False after MENDS."""
+        """Lay down what stands up after the last fold, or mend its edge and its crease in turn, MENDS times in all.
+
+        Returns whether something was done.
+        """
         while self.mended < MENDS:
             self.mended += 1
-            if (yield from self.mending.mend(index, crease=self.mended % 2 == 0)):
+            lies = yield from self.mending.lay_down(index)
+            if lies or (yield from self.mending.mend(index, crease=self.mended % 2 == 0)):
                 return True
         return False
 

@@ -8,7 +8,7 @@ import pytest
 from recap_bench.envs.laundry.gripping import Gripping
 from recap_bench.envs.laundry.hands import LEFT, RIGHT
 from recap_bench.envs.laundry.launderer_view import Frame
-from recap_bench.envs.laundry.mending import BEYOND_M, CREASE_M, EDGE_M, LATE_M, TAUT_M, Mending
+from recap_bench.envs.laundry.mending import BEYOND_M, CREASE_M, EDGE_M, LATE_M, OUTWARDS_M, STANDING_M, TAUT_M, Mending
 from recap_bench.envs.laundry.oracle import MENDS
 from recap_bench.envs.laundry.wardrobe import WARDROBE
 
@@ -88,6 +88,7 @@ def test_what_a_hand_holds_is_drawn_though_the_other_missed(launderer, monkeypat
         yield
         return {side: vertex for side, vertex in vertices.items() if side in holding}
 
+    monkeypatch.setattr(phase.script, "hands", (None, None), raising=False)
     monkeypatch.setattr(phase.gripping, "close_on", close_on)
     monkeypatch.setattr(phase.gripping, "let_go", lambda sides: iter(()))
     monkeypatch.setattr(phase, "draw", lambda index, vertices, *places: drawn.extend(vertices) or iter(()))
@@ -128,6 +129,59 @@ def test_edge_and_crease_are_mended_in_turn_a_few_times_before_the_package_is_un
         yield
         return not crease
 
-    launderer.mending = SimpleNamespace(mend=mend)
+    def lay_down(index):
+        yield
+        return False
+
+    launderer.mending = SimpleNamespace(mend=mend, lay_down=lay_down)
     assert [run(launderer.mends(LAST)) for _ in range(MENDS)] == [True] * (MENDS // 2) + [False] * (MENDS // 2)
     assert creases == [False, True] * (MENDS // 2)
+
+
+RIDGE = TSHIRT.vertex((8, 4))
+
+
+def standing(height_m):
+    """The folded shirt with the double edge of its left side standing up, 20 mm inside its place."""
+    points = package()
+    points[RIDGE] += [0.0, -0.020, 0.0]
+    points[RIDGE, 2] = height_m
+    return points
+
+
+def test_what_stands_up_is_laid_down_a_little_beyond_its_place(mending, monkeypatch):
+    phase, _ = mending(standing(STANDING_M + 0.02))
+    taken, ends = [], []
+
+    def close_on(vertices, skim):
+        taken.append((dict(vertices), skim))
+        yield
+        return dict(vertices)
+
+    def swing(_hand, side, path, _grip, _seconds):
+        ends.append((side, path(1.0)))
+        yield
+
+    monkeypatch.setattr(phase.script, "hands", (None, None), raising=False)
+    monkeypatch.setattr(phase.gripping, "close_on", close_on)
+    monkeypatch.setattr(phase.gripping, "let_go", lambda _sides: iter(()))
+    monkeypatch.setattr("recap_bench.envs.laundry.mending.swing", swing)
+    assert run(phase.lay_down(LAST))
+    side = LEFT if standing(0.0)[RIDGE, 1] > 0 else RIGHT
+    assert taken == [({side: RIDGE}, True)]
+    assert ends[0][0] == side
+    assert np.allclose(ends[0][1], [*package()[RIDGE, :2] + [0.0, OUTWARDS_M], EDGE_M], atol=2e-3)
+
+
+def test_what_lies_is_not_laid_down(mending):
+    phase, _ = mending(standing(STANDING_M - 0.01))
+    assert run(phase.lay_down(LAST)) is False
+
+
+def test_what_stands_up_is_laid_down_before_edge_and_crease_are_mended(launderer):
+    def lay_down(index):
+        yield
+        return True
+
+    launderer.mending = SimpleNamespace(lay_down=lay_down)
+    assert run(launderer.mends(LAST)) is True
