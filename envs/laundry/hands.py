@@ -93,8 +93,7 @@ def swing(hand: Hand, side: int, path: Callable[[float], np.ndarray], grip: np.n
     """Carry held cloth along `path`, which maps progress in [0, 1] to the place of the held point, (3,).
 
     `grip` is where the point is now, and it stays put in the hand. The hand leans as it must at the path's end, but
-    does not turn about its approach: of T-shirts whose hem was carried by turning hands, one in seven was left with
-    the double edge of a side standing up.
+    does not turn about its approach: nothing needs that (results/operators.md has what it may do to a double edge).
     """
     start = hand.rotation
     local = start.T @ (hand.position - grip)
