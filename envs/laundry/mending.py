@@ -68,11 +68,8 @@ class Mending:
         self.script.phase = f"lay_down_{index}"
         side = min(sides, key=lambda s: -points[vertex, 1] * (1, -1)[s])
         taken = yield from self.gripping.close_on({side: vertex}, skim=True)
-        if taken:
-            grip = self.view.vertices()[vertex]
-            seconds = float(np.linalg.norm(place - grip)) / SPEED_M_S + SETTLE_S
-            yield from swing(self.script.hands[side], side, along(np.array([grip, place])), grip, seconds)
-            yield from self.gripping.let_go(taken)
+        yield from self.bring(taken, {vertex: place})
+        yield from self.gripping.let_go(taken)
         return bool(taken)
 
     def catch_up(self, index: int, vertices: Mapping[int, int]) -> Motion:
@@ -107,12 +104,16 @@ class Mending:
 
     def draw(self, index: int, vertices: Mapping[int, int], height_m: float, beyond_m: float) -> Motion:
         """Draw held vertices, side -> vertex, straight to where fold `index` puts them, as `lay` does."""
-        fold, frame, points = self.view.garment.folds[index], self.view.frame_for(index), self.view.vertices()
+        fold, frame = self.view.garment.folds[index], self.view.frame_for(index)
         ideal, _ = self.view.garment.folded(index + 1)
-        motions = []
+        beyond = beyond_m * fold.side * frame.direction(fold.axis)
+        yield from self.bring(vertices, {v: frame.point(ideal[v], height_m) + beyond for v in vertices.values()})
+
+    def bring(self, vertices: Mapping[int, int], places: Mapping[int, np.ndarray]) -> Motion:
+        """Bring held vertices, side -> vertex, straight to their places, vertex -> (3,), at the mending's pace."""
+        points, motions = self.view.vertices(), []
         for side, vertex in vertices.items():
-            place = frame.point(ideal[vertex], height_m) + beyond_m * fold.side * frame.direction(fold.axis)
-            seconds = float(np.linalg.norm(place - points[vertex])) / SPEED_M_S + SETTLE_S
-            path = along(np.array([points[vertex], place]))
-            motions.append(swing(self.script.hands[side], side, path, points[vertex], seconds))
+            grip, place = points[vertex], places[vertex]
+            seconds = float(np.linalg.norm(place - grip)) / SPEED_M_S + SETTLE_S
+            motions.append(swing(self.script.hands[side], side, along(np.array([grip, place])), grip, seconds))
         yield from side_by_side(*motions)

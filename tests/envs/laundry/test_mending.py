@@ -88,7 +88,6 @@ def test_what_a_hand_holds_is_drawn_though_the_other_missed(launderer, monkeypat
         yield
         return {side: vertex for side, vertex in vertices.items() if side in holding}
 
-    monkeypatch.setattr(phase.script, "hands", (None, None), raising=False)
     monkeypatch.setattr(phase.gripping, "close_on", close_on)
     monkeypatch.setattr(phase.gripping, "let_go", lambda sides: iter(()))
     monkeypatch.setattr(phase, "draw", lambda index, vertices, *places: drawn.extend(vertices) or iter(()))
