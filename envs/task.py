@@ -44,8 +44,10 @@ class TaskSpec:
     """The paper's proficient cycle time [s]; limit/proficient is the ratio kept here."""
     state_names: tuple[str, ...]
     """Name of each entry of `environment_state`, D of them, units included."""
+    demonstration_start: str | None = None
+    """Where demonstrations start, one of the task's `starts`; None for the first one."""
     evaluation_start: str | None = None
-    """Where policies start, one of the task's `starts`; None for the first one, as demonstrations do."""
+    """Where policies start, one of the task's `starts`; None for the first one."""
 
     @property
     def phrasings(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class TaskSpec:
 
     def start_of(self, source: str) -> str | None:
         """Return where episodes of this source ('demonstration', ...) start unless told otherwise; None: the first."""
-        return None if source == "demonstration" else self.evaluation_start
+        return self.demonstration_start if source == "demonstration" else self.evaluation_start
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry import verdict
 from recap_bench.envs.laundry.measuring import Fit, Measured, fit
 from recap_bench.envs.laundry.patterns import Garment
@@ -101,6 +102,13 @@ class View:
     def vertices(self) -> np.ndarray:
         """(V, 3)."""
         return self._task.bench_of(int(self._ids[0])).reader.read(self._ids).vertices[0]
+
+    def in_basket(self) -> bool:
+        """Whether the middle of the garment lies in the basket."""
+        i = self._ids
+        world = self._task.bench_of(int(i[0])).reader.read(i)
+        away = np.abs(world.vertices[0, :, :2].mean(0) - world.basket[0])
+        return bool((away < p.BASKET_HALF_M).all())
 
     def held(self, side: int) -> np.ndarray:
         """Indices of the vertices that a hand holds."""

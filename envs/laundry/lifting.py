@@ -34,6 +34,8 @@ SLACK = 0.94
 """Radius of the arc over the garment's length: a taut garment pulls the edge back that has touched down."""
 GLIDE_M = 0.012
 """Height of the grips while dragging."""
+OUT_M = np.array([0.08, 0.38, 0.50])
+"""Where a garment is held up that comes out of the basket: almost all of it is out then."""
 ARC_POINTS = 12
 ATTEMPTS = 8
 """Grips, raises and layings until the heap is looked at anew."""
@@ -141,6 +143,8 @@ class Lifting:
 
     def raise_up(self, side: int, vertex: int) -> Motion:
         """Bring what one hand holds to where the other reaches all of it, and let it come to rest."""
+        if self.view.in_basket():  # upwards first: cloth catches at the rim
+            yield from self.bring({side: (vertex, OUT_M)}, HAUL_M_S)
         yield from self.bring({side: (vertex, HOLD_M[side])}, HAUL_M_S)
         yield from side_by_side(wait(CALM_S), self.gripping.park(1 - side))
 

@@ -119,9 +119,10 @@ class Launderer(Script):
         return False
 
     def flatten(self) -> Motion:
-        """Spread one or two edges, or lay the garment out anew: a heap, or what is not flat after many edges."""
+        """Spread one or two edges, or lay the garment out anew: a heap, in the basket, or not flat after many edges."""
         self.pulls = 0
-        if self.spreading.heaped() or (self.tried >= PATIENCE and self.lifting.edge_at_hand() is not None):
+        heaped = self.view.in_basket() or self.spreading.heaped()
+        if heaped or (self.tried >= PATIENCE and self.lifting.edge_at_hand() is not None):
             self.tried = self.tidied = 0
             yield from self.lifting.lay_out()
         else:

@@ -37,6 +37,10 @@ TABLE_CENTRE_M, TABLE_HALF_M = np.array([0.20, 0.0]), np.array([0.45, 0.55])
 """A garment whose middle leaves this rectangle is off the table."""
 GARMENT_CENTRE_M = np.array([0.21, 0.0])
 """Where garments start: the far corners of a shirt lie 0.44 m from the bases, within reach of both arms."""
+BASKET_CENTRE_M, NO_BASKET_M = np.array([0.06, 0.43, 0.0]), np.array([0.0, 0.0, -0.7])
+"""Where the basket stands, beside a flat garment and well within the left hand's reach; and where it is without one."""
+BASKET_HALF_M, BASKET_WALL_M, BASKET_HEIGHT_M = 0.12, 0.006, 0.08
+"""Half its width inside, half the thickness of its walls, and their height: palms pass above them."""
 LAYER_CONDIM = 1
 """3 lets layers rub against each other, at a price."""
 GRIP_SOLREF, GRIP_SOLIMP = (0.02, 1.0), (0.99, 0.99, 0.001, 0.5, 2.0)

@@ -2,8 +2,9 @@
 
 'flat' lies on the table with a random pose and small wrinkles. 'light' is laid over itself along one or two random
 lines: the part beyond the line is mirrored onto what lies there. In 'begun' all folds of the plan but the last are
-made, for shorter experiments. The cloth settles in the first tenths of a second of the episode. 'crumpled' lies flat
-here, and is hung up and let down before the episode begins (crumpling.py).
+made, for shorter experiments. The cloth settles in the first tenths of a second of the episode. 'crumpled' and
+'basket' lie flat here, and are hung up and let down, the latter into the basket, before the episode begins
+(crumpling.py). 'turned' is 'flat' in any of many poses, for demonstrations of a task whose own start is fixed.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from recap_bench.envs.simulation import Simulation
 
 STARTS = ("light", "flat", "crumpled", "begun")
 """The default first."""
+BASKET, TURNED = "basket", "turned"
+"""Starts that only some tasks have."""
+TURNED_MIDDLE_M, TURNED_M, TURNED_RAD = np.array([0.22, 0.0]), 0.02, 0.8
+"""Mean pose of a 'turned' garment, straight in front of the arms, and the half-widths around it."""
 LAID_OVER = (1, 3)
 """How often a 'light' garment is laid over itself: at least, and less than."""
 STIFFNESSES = ("flex_stiffness", "flex_bending")
@@ -87,6 +92,7 @@ class StartStates:
         self._cameras = np.array([model.camera(name).id for name in CAMERAS])
         bodies = [model.body(i).name for i in range(model.nbody)]
         self._mat = bodies.index("mat") if "mat" in bodies else None
+        self._basket = bodies.index("basket") if "basket" in bodies else None
 
     def write(self, i: int, rng: np.random.Generator, start: str) -> float:
         """Write one start state of the kind `start` into simulation `i`; return the garment's size."""
@@ -100,6 +106,8 @@ class StartStates:
         if self._mat is not None:
             shift = np.append(rng.uniform(-1, 1, 2) * spread.mat_m, 0.0)
             self.field["body_pos"][i, self._mat] = p.MAT_CENTRE_M + shift
+        if self._basket is not None:
+            self.field["body_pos"][i, self._basket] = p.BASKET_CENTRE_M if start == BASKET else p.NO_BASKET_M
         self._vary(i, rng)
         return size
 
@@ -118,7 +126,7 @@ class StartStates:
 
     def _lay(self, rng: np.random.Generator, start: str, size: float) -> np.ndarray:
         """Return the vertices of a garment lying on the table, (V, 3) [m]."""
-        spread, layout = self.spread, self.layout
+        spread = self.spread
         folds = len(self.garment.folds) - 1 if start == "begun" else 0
         position, below = self.garment.folded(folds)
         vertices = np.column_stack([size * position, p.CLOTH_RADIUS_M * (1 + 2 * below)])
@@ -126,13 +134,21 @@ class StartStates:
         if start == "light":
             for _ in range(rng.integers(*LAID_OVER)):
                 vertices = _lay_over(rng, vertices)
-        share = 1.0 if layout.turns else 0.15
-        yaw = layout.yaw_rad + share * rng.uniform(-1, 1) * spread.yaw_rad
-        middle = np.array(layout.middle) + share * rng.uniform(-1, 1, 2) * spread.position_m
+        yaw, middle = self._pose(rng, start)
         cosine, sine = np.cos(yaw), np.sin(yaw)
         turn = np.array([[cosine, -sine], [sine, cosine]])
         vertices[:, :2] = vertices[:, :2] @ turn.T + middle
         return vertices
+
+    def _pose(self, rng: np.random.Generator, start: str) -> tuple[float, np.ndarray]:
+        """Return by how much the garment is turned [rad], and where its middle lies, (2,) [m]."""
+        spread, layout = self.spread, self.layout
+        if start == TURNED:
+            varies = float(spread.yaw_rad > 0)
+            return varies * rng.uniform(-1, 1) * TURNED_RAD, TURNED_MIDDLE_M + varies * rng.uniform(-1, 1, 2) * TURNED_M
+        share = 1.0 if layout.turns else 0.15
+        yaw = layout.yaw_rad + share * rng.uniform(-1, 1) * spread.yaw_rad
+        return yaw, np.array(layout.middle) + share * rng.uniform(-1, 1, 2) * spread.position_m
 
     def _vary(self, i: int, rng: np.random.Generator) -> None:
         """Vary what the cloth is made of, its colour, and what the cameras see it by."""

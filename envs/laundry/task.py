@@ -13,7 +13,7 @@ from recap_bench.envs.laundry.crumpling import Crumpling
 from recap_bench.envs.laundry.grasping import Pinch
 from recap_bench.envs.laundry.measuring import Measured, Yardstick, merge
 from recap_bench.envs.laundry.patterns import KEY_POINTS, Garment
-from recap_bench.envs.laundry.start import Layout, StartStates
+from recap_bench.envs.laundry.start import BASKET, Layout, StartStates
 from recap_bench.envs.laundry.wardrobe import WARDROBE, tailored
 from recap_bench.envs.laundry.world import World, WorldReader, build_model
 from recap_bench.envs.rig import HOME_GRASP_M, SIDES, Rig
@@ -50,6 +50,8 @@ class LaundryTask(Task):
     """Names of the types, from the wardrobe."""
     stack: ClassVar[bool] = False
     """Whether the folded garment must be brought to the stack."""
+    basket: ClassVar[bool] = False
+    """Whether there is a start in which the garment lies in a basket."""
     layout: ClassVar[Layout]
 
     def __init__(self, simulation: Simulation, randomization: str, start: str) -> None:
@@ -72,11 +74,11 @@ class LaundryTask(Task):
 
     @classmethod
     def build_model(cls) -> mujoco.MjModel:
-        return build_model(WARDROBE[cls.garments[0]], cls.stack)
+        return build_model(WARDROBE[cls.garments[0]], cls.stack, cls.basket)
 
     @classmethod
     def make_simulation(cls, n: int, threads: int) -> SimulationFamily:
-        models = {name: build_model(WARDROBE[name], cls.stack) for name in cls.garments}
+        models = {name: build_model(WARDROBE[name], cls.stack, cls.basket) for name in cls.garments}
         return SimulationFamily(models, n, threads)
 
     def bench(self, index: int) -> Bench:
@@ -110,8 +112,8 @@ class LaundryTask(Task):
             size = self.process["size"][i] = bench.start.write(int(i), rng, self.start_kind)
             bench.simulation.batch.set_const(slot)
             bench.start.size_edges(int(i), size)
-            if self.start_kind == "crumpled":
-                bench.crumpling.crumple(int(i), rng)
+            if self.start_kind in ("crumpled", BASKET):
+                bench.crumpling.crumple(int(i), rng, basket=self.start_kind == BASKET)
             bench.simulation.forward(slot)
         self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0

@@ -1,7 +1,7 @@
 """T-shirts and shorts: fold what lies there and stack it in the corner."""
 
 from recap_bench.envs.laundry import observation, verdict
-from recap_bench.envs.laundry.start import STARTS, Layout
+from recap_bench.envs.laundry.start import BASKET, STARTS, Layout
 from recap_bench.envs.laundry.task import LaundryTask
 from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, TaskSpec
 
@@ -12,12 +12,13 @@ GARMENTS = ("tshirt", "shorts")
 
 
 class TshirtsShortsTask(LaundryTask):
-    """A T-shirt or shorts: spread it out where it is not flat, fold it, stack it."""
+    """A T-shirt or shorts: take it out of its basket, spread it out where it is not flat, fold it, stack it."""
 
     garments = GARMENTS
     stack = True
     layout = Layout(middle=(0.22, 0.03), cuts=True)
-    starts = STARTS
+    basket = True
+    starts = (*STARTS, BASKET)
     spec = TaskSpec(
         name="LaundryTshirtsShorts-v0",
         instruction="fold the garment and stack it in the corner of the table",

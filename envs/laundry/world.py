@@ -24,8 +24,8 @@ def grip_name(side: str, slot: int) -> str:
     return f"{side}_grip_{slot}"
 
 
-def build_model(garment: Garment, stack: bool = False) -> mujoco.MjModel:
-    """Compile table, arms, garment and perhaps the mat; the garment lies flat in front of the arms."""
+def build_model(garment: Garment, stack: bool = False, basket: bool = False) -> mujoco.MjModel:
+    """Compile table, arms, garment and perhaps mat and basket; the garment lies flat in front of the arms."""
     scene = rig_module.add_arms(rig_module.load_spec("laundry", "table.xml"))
     for side in SIDES:
         for pad in ("pad_a", "pad_b"):
@@ -35,6 +35,8 @@ def build_model(garment: Garment, stack: bool = False) -> mujoco.MjModel:
         _add_mat(scene)
     _add_cloth(scene, garment)
     _add_grips(scene)
+    if basket:
+        _add_basket(scene)
     return scene.compile()
 
 
@@ -49,6 +51,19 @@ def _add_mat(scene: mujoco.MjSpec) -> None:
         name="mat", type=mujoco.mjtGeom.mjGEOM_BOX, size=p.MAT_HALF_M, contype=0, conaffinity=0,
         rgba=[0.80, 0.78, 0.72, 1.0],
     )  # fmt: skip
+
+
+def _add_basket(scene: mujoco.MjSpec) -> None:
+    """Add a shallow open basket, below the floor: the start that needs it puts it on the table. Nothing moves it."""
+    body = scene.worldbody.add_body(name="basket", pos=p.NO_BASKET_M)
+    half, wall, height = p.BASKET_HALF_M, p.BASKET_WALL_M, 0.5 * p.BASKET_HEIGHT_M
+    for name, axis, sign in (("far", 0, 1), ("near", 0, -1), ("left", 1, 1), ("right", 1, -1)):
+        pos, size = np.array([0.0, 0.0, height]), np.array([half + 2 * wall, half + 2 * wall, height])
+        pos[axis], size[axis] = sign * (half + wall), wall
+        body.add_geom(
+            name=f"basket_{name}", type=mujoco.mjtGeom.mjGEOM_BOX, pos=pos, size=size, contype=p.ARM_BIT,
+            conaffinity=p.ARM_BIT, friction=[0.3, 0.005, 0.0001], rgba=[0.55, 0.42, 0.28, 1.0],
+        )  # fmt: skip
 
 
 def _add_cloth(scene: mujoco.MjSpec, garment: Garment) -> None:
@@ -128,6 +143,8 @@ class World:
     """Mean speed of the vertices, (k,) [m/s]."""
     mat: np.ndarray
     """Middle of the stack's place, (k, 2); NaN where there is none."""
+    basket: np.ndarray
+    """Middle of the basket, (k, 2); NaN where there is none."""
 
 
 class WorldReader:
@@ -142,6 +159,7 @@ class WorldReader:
         self._dof = int(simulation.model.joint(f"{names[0]}_x").dofadr[0])
         bodies = [simulation.model.body(i).name for i in range(simulation.model.nbody)]
         self._mat = bodies.index("mat") if "mat" in bodies else None
+        self._basket = bodies.index("basket") if "basket" in bodies else None
 
     def read(self, ids: np.ndarray) -> World:
         """Return the world of the simulations `ids`."""
@@ -149,6 +167,10 @@ class WorldReader:
         mat = np.full((len(ids), 2), np.nan)
         if self._mat is not None:
             mat = self._xpos[ids, self._mat, :2]
+        basket = np.full((len(ids), 2), np.nan)
+        if self._basket is not None:
+            standing = self._xpos[ids, self._basket, 2] > 0.5 * p.NO_BASKET_M[2]
+            basket[standing] = self._xpos[ids[standing], self._basket, :2]
         velocity = self._qvel[ids, self._dof : self._dof + 3 * self._count].reshape(len(ids), -1, 3)
         return World(
             hands=hands,
@@ -157,4 +179,5 @@ class WorldReader:
             vertices=self._xpos[ids, self._first : self._first + self._count],
             speed=np.sqrt((velocity**2).sum(-1)).mean(-1),
             mat=mat,
+            basket=basket,
         )
