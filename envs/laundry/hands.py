@@ -164,6 +164,11 @@ def uncovered(points: np.ndarray, vertex: int) -> bool:
     return bool(measuring.uncovered(points[None, [vertex]], points[None])[0, 0])
 
 
+def own_side(point: np.ndarray) -> int:
+    """Return the hand on whose side of the table `point` lies."""
+    return RIGHT if point[1] < 0 else LEFT
+
+
 def strain(left: np.ndarray, right: np.ndarray) -> float:
     """Return how badly two points suit the two hands: squared reaches [m^2], more beyond reach or with arms crossed."""
     bases = [ARM_BASES_M[side][:2] for side in SIDES]

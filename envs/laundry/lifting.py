@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, haul, reachable, side_by_side, uncovered
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, haul, own_side, reachable, side_by_side, uncovered
 from recap_bench.envs.laundry.parameters import SPACING_M
 from recap_bench.envs.scripting import Motion, wait
 
@@ -117,7 +117,7 @@ class Lifting:
         if self.takes(corners, points) and (yield from self.gripping.take(pair, skim=True)):
             return
         highest = [int(v) for v in np.argsort(-points[:, 2])][:TOPMOST]
-        singles = [*pair.items(), *((int(points[v, 1] < 0), v) for v in highest)]
+        singles = [*pair.items(), *((own_side(points[v]), v) for v in highest)]
         for side, vertex in singles:
             if self.lies_free(side, vertex, points) and (yield from self.gripping.take({side: vertex}, skim=True)):
                 return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, by_strain, reachable, side_by_side, swing
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, along, by_strain, own_side, reachable, side_by_side, swing
 from recap_bench.envs.laundry.patterns import GridPoint
 from recap_bench.envs.laundry.placing import carries
 from recap_bench.envs.scripting import Motion
@@ -66,7 +66,7 @@ class Mending:
         if points[vertex, 2] < STANDING_M or not sides:
             return False
         self.script.phase = f"lay_down_{index}"
-        side = min(sides, key=lambda s: -points[vertex, 1] * (1, -1)[s])
+        side = min(sides, key=lambda s: s != own_side(points[vertex]))
         taken = yield from self.gripping.close_on({side: vertex}, skim=True)
         yield from self.bring(taken, {vertex: place})
         yield from self.gripping.let_go(taken)

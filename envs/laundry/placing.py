@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, along, reachable, side_by_side, swing, uncovered
+from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, along, own_side, reachable, side_by_side, swing, uncovered
 from recap_bench.envs.laundry.launderer_view import Frame
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def pair_of(first: int, able: list[int], points: np.ndarray, places: np.ndarray,
     The hands stay on their own sides of each other. Without a partner, `first` goes alone or is left.
     """
     sides = [side for side in (LEFT, RIGHT) if carries(side, points[first], places[first])]
-    sides.sort(key=lambda s: -places[first][1] * (1, -1)[s])
+    sides.sort(key=lambda s: s != own_side(places[first]))
     for side in sides:
         sign, other = (1, -1)[side], 1 - side
         for second in able:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recap_bench.envs.laundry.gripping import Attempt, Gripping
-from recap_bench.envs.laundry.hands import LEFT, RIGHT, UP, side_by_side, swing, uncovered
+from recap_bench.envs.laundry.hands import UP, own_side, side_by_side, swing, uncovered
 from recap_bench.envs.laundry.launderer_view import Frame
 from recap_bench.envs.laundry.measuring import fit
 from recap_bench.envs.laundry.placing import INLIER_M, Placing, carries, pair_of
@@ -128,7 +128,7 @@ class Spreading:
         crease = int(right[np.linalg.norm((points[right] - points[worst] - 0.5 * out)[:, :2], axis=1).argmin()])
         goal = points[crease] - out * (1 + TURNED_M / np.linalg.norm(out))
         goal[2] = TURNED_LAND_M
-        side = min((LEFT, RIGHT), key=lambda s: -points[crease, 1] * (1, -1)[s])
+        side = own_side(points[crease])
         if not carries(side, points[crease], goal) or not (yield from self.gripping.take({side: crease}, skim=True)):
             yield from wait(0.1)
             return

@@ -81,16 +81,15 @@ def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "
     from recap_bench.loop.pilots import Controllers
     from recap_bench.policy import IdlePolicy, RandomPolicy
 
-    if args.policy in ("oracle", "idle", "random", "shuffled"):
+    named = {
+        "oracle": lambda: Controllers(profiles={args.profile: 1.0}),
+        "idle": lambda: Controllers(IdlePolicy()),
+        "random": lambda: Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH)),
+        "shuffled": lambda: Controllers(_shuffled(opened)),
+    }
+    if args.policy in named:
         _refuse_unread(args)
-    if args.policy == "oracle":
-        return Controllers(profiles={args.profile: 1.0})
-    if args.policy == "idle":
-        return Controllers(IdlePolicy())
-    if args.policy == "random":
-        return Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH))
-    if args.policy == "shuffled":
-        return Controllers(_shuffled(opened))
+        return named[args.policy]()
     task = opened.spec_of_task.name
     policy = load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise, args.device)
     return Controllers(policy)
