@@ -106,6 +106,10 @@ class RunConfig:
         """Return the number of demonstrated episodes of `task`."""
         return self.task_demonstrations.get(task, self.demonstrations)
 
+    def chosen_start(self, task: str) -> str | None:
+        """Return where episodes of `task` start if the run says so; tasks that are only pre-trained on choose."""
+        return self.start if task in self.tasks else None
+
     def rollouts(self, task: str) -> int:
         """Return the number of episodes that a policy collects per round on `task`."""
         paper = protocol(task)

@@ -60,7 +60,7 @@ def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
     """Fly a few demonstrations of `task` and take a few gradient steps of the networks of `config`; leaves no file."""
     check_device(config.device)
     with tempfile.TemporaryDirectory() as folder:
-        few = replace(config, num_envs=EPISODES)
+        few = replace(config, num_envs=EPISODES, start=config.chosen_start(task))
         env = parts.make_env(few, task, Path(folder) / "diverged")
         controllers = Controllers(profiles=config.profile_mix)
         began = time.perf_counter()

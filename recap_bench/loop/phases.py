@@ -49,7 +49,7 @@ def make_env(config: RunConfig, task: str, dumps: Path) -> "TaskVectorEnv":
         num_envs=config.num_envs,
         threads=config.threads,
         randomization=config.randomization,
-        start=config.start if task in config.tasks else None,
+        start=config.start,
         autoreset_mode=AutoresetMode.DISABLED,
         dump_dir=dumps,
     )
@@ -210,9 +210,12 @@ class Phases:
         header = store_header(self._env(phase.task).spec_of_task)
         return Store.open(self._folder.seed_folder(phase) / "store", header)
 
-    def _env(self, task: str, source: str = "demonstration") -> "TaskVectorEnv":
-        """Return the simulations for episodes of `source`; they are shared where these start in the same place."""
-        start = self._start(task, source)
+    def _env(self, task: str, source: str | None = None) -> "TaskVectorEnv":
+        """Return the simulations for episodes of `source`, shared where these start in the same place.
+
+        Without a source, those at the task's own start, to read its facts.
+        """
+        start = self.config.chosen_start(task) if source is None else self._start(task, source)
         if (task, start) not in self._envs:
             self._envs[task, start] = self._env_maker(task, start, self.config)()
         return self._envs[task, start]
@@ -221,9 +224,7 @@ class Phases:
         return partial(self._parts.make_env, replace(config, start=start), task, self._folder.path / task / "diverged")
 
     def _start(self, task: str, source: str) -> str | None:
-        if self.config.start is not None or source == "demonstration":
-            return self.config.start
-        return self._env(task).spec_of_task.start_of(source)
+        return self.config.chosen_start(task) or self._env(task).spec_of_task.start_of(source)
 
     def _simulations(self, task: str, source: str, controllers: Controllers) -> "TaskVectorEnv | Fleet":
         """Return what flies episodes of `source`: the workers, if there are several and no budget to share."""

@@ -36,7 +36,7 @@ def recipe(config: RunConfig) -> dict[str, Any]:
         "demonstrations": {task: config.demonstrated(task) for task in config.demonstrated_tasks},
         "profile_mix": dict(config.profile_mix),
         "randomization": config.randomization,
-        "start": {task: config.start if task in config.tasks else None for task in config.demonstrated_tasks},
+        "start": {task: config.chosen_start(task) for task in config.demonstrated_tasks},
         "learning": config.learning.pretraining(),
         "device": config.device,
         "versions": {**package_versions(), "torch": metadata.version("torch")},

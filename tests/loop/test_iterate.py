@@ -131,6 +131,39 @@ def test_a_killed_collection_keeps_its_full_shards(tmp_path):
     assert len(store.seeds("demonstrations")) == 9
 
 
+@pytest.mark.parametrize(
+    ("chosen", "flown"),
+    [
+        (None, {"shown": {"demonstrations"}, "judged": {"rollouts"}}),
+        ("other", {"other": {"demonstrations", "rollouts"}}),
+    ],
+)
+def test_demonstrations_and_policies_start_where_the_task_or_the_run_says(tmp_path, chosen, flown):
+    """A task's own start is asked for its facts alone."""
+    spec = dataclasses.replace(ToyVectorEnv.spec_of_task, demonstration_start="shown", evaluation_start="judged")
+    config = toy_config(tmp_path / "toy", start=chosen)
+    shown = set(plan.environment_seeds(plan.demonstrations_of("Espresso-v0"), config.demonstrations))
+    seen = {}
+
+    class Env(ToyVectorEnv):
+        spec_of_task = spec
+
+        def __init__(self, num_envs, start):
+            super().__init__(num_envs)
+            self.start = start
+
+        def reset(self, *, seed=None, options=None):
+            result = super().reset(seed=seed, options=options)
+            begun = set(self._seeds[self._seeds >= 0].tolist())
+            kinds = [kind for kind, some in (("demonstrations", begun & shown), ("rollouts", begun - shown)) if some]
+            seen.setdefault(self.start, set()).update(kinds)
+            return result
+
+    parts = dataclasses.replace(TOY_PARTS, make_env=lambda config, task, dumps: Env(config.num_envs, config.start))
+    run(config, parts=parts)
+    assert seen == flown
+
+
 def test_diverged_episodes_are_reported_and_not_stored(tmp_path):
     config = toy_config(tmp_path / "toy", iterations=0)
     first = plan.demonstrations_of("Espresso-v0")
