@@ -8,7 +8,7 @@ from typing import Any
 from recap_bench.envs.catalog import normalise_task_name
 from recap_bench.envs.operators import profile
 from recap_bench.errors import ConfigurationError, UnknownNameError
-from recap_bench.learning.config import LARGE, QUICK, STANDARD, LabelConfig, LearningConfig
+from recap_bench.learning.config import LARGE, PAPER, QUICK, STANDARD, LabelConfig, LearningConfig
 from recap_bench.loop.intervention import GateConfig
 from recap_bench.method import METHODS, READERS
 from recap_bench.protocol import protocol
@@ -187,18 +187,21 @@ class RunConfig:
         return wrong
 
 
+_EXPERIMENT = RunConfig(
+    preset="standard",
+    out=Path("runs/standard"),
+    demonstrations=250,
+    iterations=2,
+    rollouts_per_iteration=300,
+    evaluation_episodes=300,
+    check_episodes=24,
+    learning=STANDARD,
+)
+
 PRESETS: dict[str, RunConfig] = {
     "quick": RunConfig(learning=QUICK, shard_episodes=20),
-    "standard": RunConfig(
-        preset="standard",
-        out=Path("runs/standard"),
-        demonstrations=250,
-        iterations=2,
-        rollouts_per_iteration=300,
-        evaluation_episodes=300,
-        check_episodes=24,
-        learning=STANDARD,
-    ),
+    "standard": _EXPERIMENT,
+    "large": replace(_EXPERIMENT, preset="large", out=Path("runs/large"), learning=LARGE),
     "paper": RunConfig(
         preset="paper",
         out=Path("runs/paper"),
@@ -208,7 +211,7 @@ PRESETS: dict[str, RunConfig] = {
         rollouts_per_iteration=None,
         evaluation_episodes=300,
         check_episodes=50,
-        learning=LARGE,
+        learning=PAPER,
     ),
 }
 """Name -> run config; variants by `make_config`."""

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from recap_bench.learning.config import LabelConfig, LearningConfig, PolicyConfi
 
 
 def test_presets_are_valid_and_json():
-    assert set(PRESETS) == {"quick", "standard", "paper"}
+    assert set(PRESETS) == {"quick", "standard", "large", "paper"}
     for name, config in PRESETS.items():
         assert config.preset == name
         assert json.loads(json.dumps(config.to_dict()))["out"] == f"runs/{name}"
@@ -19,6 +20,18 @@ def test_the_standard_preset_is_the_experiment_of_the_paper():
     config = PRESETS["standard"]
     assert (config.demonstrations, config.iterations, config.evaluation_episodes) == (250, 2, 300)
     assert (config.rollouts("Espresso-v0"), config.watched("Espresso-v0")) == (300, 153)
+
+
+def test_the_large_preset_is_the_standard_one_with_a_larger_policy():
+    large, standard = PRESETS["large"], PRESETS["standard"]
+    assert large.learning.policy.width > standard.learning.policy.width
+    same = dataclasses.replace(
+        large,
+        preset=standard.preset,
+        out=standard.out,
+        learning=dataclasses.replace(large.learning, policy=standard.learning.policy),
+    )
+    assert same == standard
 
 
 def test_task_names_lose_their_prefix():
@@ -56,7 +69,7 @@ def test_unusable_numbers_are_named(changes, message):
 
 
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UnknownNameError, match=r"Unknown preset 'fast'. Known: quick, standard, paper"):
+    with pytest.raises(UnknownNameError, match=r"Unknown preset 'fast'. Known: quick, standard, large, paper"):
         make_config("fast")
 
 

@@ -31,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tasks(parser, default="Espresso-v0")
     parser.add_argument("--methods", nargs="+", default=["recap"], metavar="NAME", help="methods, or 'all'")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="S", help="training seeds")
-    parser.add_argument("--preset", default="quick", help="quick (minutes), standard (hours) or paper (for a GPU)")
+    parser.add_argument(
+        "--preset",
+        default="quick",
+        help="quick (minutes), standard (hours), large (a larger policy), paper (for a GPU)",
+    )
     parser.add_argument(
         "--pretraining-tasks",
         nargs="+",

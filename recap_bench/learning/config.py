@@ -245,6 +245,11 @@ STANDARD = LearningConfig()
 """A real experiment on two CPU cores: minutes per fit."""
 
 LARGE = LearningConfig(
+    policy=PolicyConfig(width=512, blocks=4, batch=512, learning_rate=1e-3, pretrain_steps=20000),
+)
+"""The same with the policy that boxes and garments need: a pre-training of half an hour per task on one core."""
+
+PAPER = LearningConfig(
     value=ValueConfig(width=512, blocks=4, steps=4000, batch=2048),
     policy=PolicyConfig(width=1024, blocks=8, batch=1024, learning_rate=1e-3, pretrain_steps=50000),
 )
