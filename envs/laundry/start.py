@@ -21,8 +21,8 @@ STARTS = ("light", "flat", "crumpled", "begun")
 """The default first."""
 BASKET, TURNED = "basket", "turned"
 """Starts that only some tasks have."""
-TURNED_MIDDLE_M, TURNED_M, TURNED_RAD = np.array([0.22, 0.0]), 0.02, 0.8
-"""Mean pose of a 'turned' garment, straight in front of the arms, and the half-widths around it."""
+TURNED_M, TURNED_RAD = 0.02, 0.5
+"""How far a 'turned' garment lies from the layout's pose at most."""
 LAID_OVER = (1, 3)
 """How often a 'light' garment is laid over itself: at least, and less than."""
 STIFFNESSES = ("flex_stiffness", "flex_bending")
@@ -143,12 +143,11 @@ class StartStates:
     def _pose(self, rng: np.random.Generator, start: str) -> tuple[float, np.ndarray]:
         """Return by how much the garment is turned [rad], and where its middle lies, (2,) [m]."""
         spread, layout = self.spread, self.layout
-        if start == TURNED:
-            varies = float(spread.yaw_rad > 0)
-            return varies * rng.uniform(-1, 1) * TURNED_RAD, TURNED_MIDDLE_M + varies * rng.uniform(-1, 1, 2) * TURNED_M
-        share = 1.0 if layout.turns else 0.15
-        yaw = layout.yaw_rad + share * rng.uniform(-1, 1) * spread.yaw_rad
-        return yaw, np.array(layout.middle) + share * rng.uniform(-1, 1, 2) * spread.position_m
+        share, most_m, most_rad = (1.0 if layout.turns else 0.15), spread.position_m, spread.yaw_rad
+        if start == TURNED and most_rad > 0:
+            share, most_m, most_rad = 1.0, TURNED_M, TURNED_RAD
+        yaw = layout.yaw_rad + share * rng.uniform(-1, 1) * most_rad
+        return yaw, np.array(layout.middle) + share * rng.uniform(-1, 1, 2) * most_m
 
     def _vary(self, i: int, rng: np.random.Generator) -> None:
         """Vary what the cloth is made of, its colour, and what the cameras see it by."""

@@ -10,9 +10,9 @@ PROFICIENT_TIME_S = 11.8
 MIDDLE_M, ASKEW_RAD = (0.20, -0.03), -0.8
 """The shirt lies turned by 46 degrees and beside the middle: neither hand has a side of its own, the right one leans
 by 41 degrees for the far cuff and the near hem lies between the arms, so that imitating the motions of a straight shirt
-misses every grip. Demonstrations begin with the shirt turned by any angle up to this, in the middle: the start that
-is judged lies at the edge of what was shown, as the paper's was chosen for a policy to fail. 40 mm farther out the far
-cuff was at the very end of the arm's reach, and policies never took it."""
+misses every grip. 40 mm farther out the far cuff was at the very end of the arm's reach, and policies never took it.
+Demonstrations begin in many poses around this one: shown this one alone, a policy folds the shirt in 97 % of episodes,
+where the paper chose its start for policies to fail."""
 PAPER_TIME_LIMIT_S, PAPER_PROFICIENT_TIME_S = 200.0, 57.0
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from recap_bench.envs import make_vec, task_spec
 from recap_bench.envs.laundry.measuring import fit
-from recap_bench.envs.laundry.start import TURNED_RAD
+from recap_bench.envs.laundry.start import TURNED_M, TURNED_RAD
 from recap_bench.envs.laundry.strict_tshirt import ASKEW_RAD, MIDDLE_M
 
 N = 24
@@ -33,15 +33,15 @@ def test_its_own_start_hardly_varies(start):
     np.testing.assert_allclose(middles, [MIDDLE_M] * N, atol=0.006)
 
 
-def test_demonstrations_start_turned_by_any_angle_up_to_the_one_that_is_judged():
-    turns, _ = poses("turned")
-    assert np.abs(turns).max() <= TURNED_RAD + 0.02
-    assert turns.min() < -0.6 * TURNED_RAD
-    assert turns.max() > 0.6 * TURNED_RAD
-    assert np.mean(np.abs(turns) < 0.5 * TURNED_RAD) > 0.2
+def test_demonstrations_start_turned_to_either_side_of_it():
+    turns, middles = poses("turned")
+    assert np.abs(turns - ASKEW_RAD).max() <= TURNED_RAD + 0.02
+    assert np.abs(middles - MIDDLE_M).max() <= TURNED_M + 0.003
+    assert turns.min() < ASKEW_RAD - 0.6 * TURNED_RAD
+    assert turns.max() > ASKEW_RAD + 0.6 * TURNED_RAD
 
 
 def test_without_randomisation_turned_is_one_pose():
     turns, middles = poses("turned", randomization="none")
-    np.testing.assert_allclose(turns, 0.0, atol=1e-6)
+    np.testing.assert_allclose(turns, ASKEW_RAD, atol=1e-6)
     assert np.ptp(middles, axis=0).max() < 1e-9
