@@ -34,7 +34,7 @@ class Crumpling:
         self._mass = simulation.batch.expand("body_mass")
 
     def crumple(self, i: int, rng: np.random.Generator, basket: bool = False) -> None:
-        """Hang the garment that lies flat in slot `i` up by a random vertex; let it down where it lay, or there."""
+        """Hang the garment in slot `i` up by a random vertex, and let it down: where it lay, or into the `basket`."""
         middle, vertex = self._middle(i), int(rng.integers(len(self.flat)))
         raised = CLEAR_M + float(np.linalg.norm(self.flat - self.flat[vertex], axis=1).max())
         self._qpos[i, self._places[:, 2]] += raised

@@ -22,7 +22,7 @@ STARTS = ("light", "flat", "crumpled", "begun")
 BASKET, TURNED = "basket", "turned"
 """Starts that only some tasks have."""
 TURNED_M, TURNED_RAD = 0.02, 0.5
-"""How far a 'turned' garment lies from the layout's pose at most."""
+"""How far a 'turned' garment is shifted and turned from the layout's pose at most."""
 LAID_OVER = (1, 3)
 """How often a 'light' garment is laid over itself: at least, and less than."""
 STIFFNESSES = ("flex_stiffness", "flex_bending")

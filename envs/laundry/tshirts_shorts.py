@@ -12,7 +12,7 @@ GARMENTS = ("tshirt", "shorts")
 
 
 class TshirtsShortsTask(LaundryTask):
-    """A T-shirt or shorts: take it out of its basket, spread it out where it is not flat, fold it, stack it."""
+    """A T-shirt or shorts: take it out if it lies in the basket, spread it out if it is not flat, fold it, stack it."""
 
     garments = GARMENTS
     stack = True
