@@ -155,8 +155,11 @@ class Lifting:
         """Bring held vertices, side -> (vertex, goal), straight to their goals, all in the same time."""
         points = self.view.vertices()
         longest = max(float(np.linalg.norm(goal - points[vertex])) for vertex, goal in goals.values())
-        seconds = max(0.3, 1.5 * longest / speed_m_s)
-        motions = []
+        yield from self.carry(goals, max(0.3, 1.5 * longest / speed_m_s))
+
+    def carry(self, goals: dict[int, tuple[int, np.ndarray]], seconds: float) -> Motion:
+        """Bring held vertices, side -> (vertex, goal), straight to their goals in the given time."""
+        points, motions = self.view.vertices(), []
         for side, (vertex, goal) in goals.items():
             path = along(np.array([points[vertex], goal]))
             motions.append(haul(self.script.hands[side], side, path, points[vertex], seconds))
@@ -178,11 +181,8 @@ class Lifting:
         pace = self.script.operator.profile.speed  # a slow shake shakes nothing out, whoever does it
         for _ in range(SHAKES):
             for rise_m, seconds in ((SHAKE_M, JERK_S), (-SHAKE_M, SINK_S)):
-                points, motions = self.view.vertices(), []
-                for side, vertex in held.items():
-                    path = along(np.array([points[vertex], points[vertex] + [0.0, 0.0, rise_m]]))
-                    motions.append(haul(self.script.hands[side], side, path, points[vertex], seconds * pace))
-                yield from side_by_side(*motions)
+                points, rise = self.view.vertices(), np.array([0.0, 0.0, rise_m])
+                yield from self.carry({s: (v, points[v] + rise) for s, v in held.items()}, seconds * pace)
             yield from wait(SWAY_S)
 
     def length(self) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry.patterns import Garment
-from recap_bench.envs.laundry.world import vertex_name
+from recap_bench.envs.laundry.world import body_index, vertex_name
 from recap_bench.envs.rig import CAMERAS, Rig
 from recap_bench.envs.simulation import Simulation
 
@@ -90,9 +90,7 @@ class StartStates:
             self.field.update({name: batch.expand(name) for name in ("flexedge_length0", *STIFFNESSES)})
         self._spheres = np.array([model.geom(name).id for name in names])
         self._cameras = np.array([model.camera(name).id for name in CAMERAS])
-        bodies = [model.body(i).name for i in range(model.nbody)]
-        self._mat = bodies.index("mat") if "mat" in bodies else None
-        self._basket = bodies.index("basket") if "basket" in bodies else None
+        self._mat, self._basket = (body_index(model, name) for name in ("mat", "basket"))
 
     def write(self, i: int, rng: np.random.Generator, start: str) -> float:
         """Write one start state of the kind `start` into simulation `i`; return the garment's size."""

@@ -24,6 +24,12 @@ def grip_name(side: str, slot: int) -> str:
     return f"{side}_grip_{slot}"
 
 
+def body_index(model: mujoco.MjModel, name: str) -> int | None:
+    """Return the index of a body that only some scenes have, None where there is none."""
+    index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, name)
+    return index if index >= 0 else None
+
+
 def build_model(garment: Garment, stack: bool = False, basket: bool = False) -> mujoco.MjModel:
     """Compile table, arms, garment and perhaps mat and basket; the garment lies flat in front of the arms."""
     scene = rig_module.add_arms(rig_module.load_spec("laundry", "table.xml"))
@@ -157,9 +163,7 @@ class WorldReader:
         self._first = int(simulation.body_ids(names[:1])[0])
         self._count = len(names)
         self._dof = int(simulation.model.joint(f"{names[0]}_x").dofadr[0])
-        bodies = [simulation.model.body(i).name for i in range(simulation.model.nbody)]
-        self._mat = bodies.index("mat") if "mat" in bodies else None
-        self._basket = bodies.index("basket") if "basket" in bodies else None
+        self._mat, self._basket = (body_index(simulation.model, name) for name in ("mat", "basket"))
 
     def read(self, ids: np.ndarray) -> World:
         """Return the world of the simulations `ids`."""
