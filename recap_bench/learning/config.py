@@ -153,8 +153,8 @@ class PolicyConfig:
     precision: str = "auto"
     """One of PRECISIONS."""
     compile: bool = False
-    """Compile the network with torch.compile: steps are 1.3 times as fast, after minutes of compiling the first time
-    (kept by torch for later fits of the same shape). Needs a C++ compiler; on CUDA, Triton."""
+    """Compile the network with torch.compile: on a CPU steps take 4 to 8 % less, after half a minute or more of
+    compiling (results/speed.md). Needs a C++ compiler; on CUDA, Triton."""
 
     def __post_init__(self) -> None:
         for name in ("width", "blocks", "chunk", "flow_steps", "batch", "pretrain_steps"):

@@ -11,6 +11,7 @@ import numpy as np
 
 from recap_bench.config import RunConfig
 from recap_bench.data.steps import StepData, from_episodes
+from recap_bench.envs import task_spec
 from recap_bench.learning.config import LearningConfig
 from recap_bench.learning.descent import check_device
 from recap_bench.loop import plan
@@ -60,7 +61,8 @@ def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
     """Fly a few demonstrations of `task` and take a few gradient steps of the networks of `config`; leaves no file."""
     check_device(config.device)
     with tempfile.TemporaryDirectory() as folder:
-        few = replace(config, num_envs=EPISODES, start=config.chosen_start(task))
+        start = config.chosen_start(task) or task_spec(task).start_of("demonstration")
+        few = replace(config, num_envs=EPISODES, start=start)
         env = parts.make_env(few, task, Path(folder) / "diverged")
         controllers = Controllers(profiles=config.profile_mix)
         began = time.perf_counter()

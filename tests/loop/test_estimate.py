@@ -63,6 +63,19 @@ def test_demonstrations_are_collected_in_the_pretraining() -> None:
     assert phase_s(CONFIG, plan.demonstrations_of("Espresso-v0"), PACE) == pytest.approx(10 * 1000 * 0.001)
 
 
+@pytest.mark.parametrize(("chosen", "measured"), [(None, "turned"), ("begun", "begun")])
+def test_demonstrations_are_measured_where_they_will_start(tmp_path, chosen: str | None, measured: str) -> None:
+    starts = []
+
+    def make_env(config, task, dumps):
+        starts.append(config.start)
+        return TOY_PARTS.make_env(config, task, dumps)
+
+    config = toy_config(tmp_path / "toy", tasks=("LaundryStrictTshirt-v0",), start=chosen)
+    measure(config, "LaundryStrictTshirt-v0", replace(TOY_PARTS, make_env=make_env))
+    assert starts == [measured]
+
+
 def test_the_pace_is_measured_on_the_simulations_and_leaves_no_file(tmp_path) -> None:
     made = []
 
