@@ -3,12 +3,13 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import mujoco
 import numpy as np
 
 from recap_bench.envs.operators import OperatorProfile
+from recap_bench.envs.rig import Rig
 from recap_bench.envs.simulation import CONTROL_HZ, Simulation
 from recap_bench.errors import UnknownNameError
 
@@ -20,6 +21,10 @@ TIME_OUT = "time_out"
 
 DIVERGED = "diverged"
 """Failure mode set by the environment when the physics of a simulation broke down."""
+
+
+Measured = TypeVar("Measured")
+"""What a task measures of its simulations in a control step."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,26 @@ class Oracle(Protocol):
         """Return the name of the phase that the operator of `simulation` is in."""
 
 
+class Latest(Generic[Measured]):
+    """What the last `advance` measured, for the observation that follows it at once."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[np.ndarray, Measured] | None = None
+
+    def keep(self, ids: np.ndarray, measured: Measured) -> None:
+        """Keep `measured` of the simulations `ids`."""
+        self._kept = ids, measured
+
+    def take(self, ids: np.ndarray) -> Measured | None:
+        """Return what was kept for this very `ids`, once; None if something else has happened since."""
+        kept, self._kept = self._kept, None
+        return kept[1] if kept is not None and kept[0] is ids else None
+
+    def forget(self) -> None:
+        """Keep nothing: the simulations have changed."""
+        self._kept = None
+
+
 class Task(abc.ABC):
     """One task over n simulations.
 
@@ -98,6 +123,8 @@ class Task(abc.ABC):
     spec: ClassVar[TaskSpec]
     starts: ClassVar[tuple[str, ...]] = ("default",)
     """Names of the places in the task from which an episode may start; the first is the default."""
+    rig: Rig
+    """The arms."""
 
     def __init__(self, simulation: Simulation, randomization: str, start: str) -> None:
         self.simulation = simulation
@@ -137,17 +164,17 @@ class Task(abc.ABC):
         The simulation has been reset before and is forwarded afterwards by the caller.
         """
 
-    @abc.abstractmethod
     def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
         """Turn actions (k, 14), already clipped to the action space, into MuJoCo controls."""
+        self.rig.apply(ids, actions)
 
     @abc.abstractmethod
     def advance(self, ids: np.ndarray) -> None:
         """Run the processes of one control step after the physics; update success, failure, stages."""
 
-    @abc.abstractmethod
     def agent_pos(self, ids: np.ndarray) -> np.ndarray:
         """Return joint positions and jaw openings, (k, 14), in the order of the action."""
+        return self.rig.agent_pos(ids)
 
     @abc.abstractmethod
     def environment_state(self, ids: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from recap_bench.envs.box.start import STARTS, StartStates
 from recap_bench.envs.box.world import World, WorldReader
 from recap_bench.envs.rig import Rig
 from recap_bench.envs.simulation import Simulation
-from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Oracle, Task, TaskSpec
+from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Latest, Oracle, Task, TaskSpec
 
 PROFICIENT_TIME_S = 26.8
 """Mean cycle time of the skilled oracle from the stack, 200 seeds, standard randomisation: results/operators.md."""
@@ -58,8 +58,7 @@ class BoxAssemblyTask(Task):
         self.process = {name: np.zeros((n, *shape)) for name, shape in shapes.items()}
         self._eq_active, self._eq_data = simulation.batch.eq_active, self.start.field["eq_data"]
         self._latches = np.array([model.equality(f"latch_{panel}").id for panel in p.PANELS])
-        self._advanced: tuple[np.ndarray, tuple[World, Work, Cell]] | None = None
-        """What the last `advance` measured, for the observation that follows it at once."""
+        self._latest = Latest[tuple[World, Work, Cell]]()
         self._sticker, self._cling = model.equality("sticker").id, model.equality("cling").id
 
     @classmethod
@@ -67,7 +66,7 @@ class BoxAssemblyTask(Task):
         return rig_module.add_arms(rig_module.load_spec("box", "packing.xml")).compile()
 
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
-        self._advanced = None
+        self._latest.forget()
         for values in self.process.values():
             values[ids] = 0.0
         for i, rng in zip(ids, rngs, strict=True):
@@ -79,9 +78,6 @@ class BoxAssemblyTask(Task):
         self.success[ids] = False
         self.failure[ids] = 0
         self.stages[ids] = False
-
-    def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
-        self.rig.apply(ids, actions)
 
     def work(self, ids: np.ndarray) -> Work:
         """Return copies of the process state of `ids`."""
@@ -119,7 +115,7 @@ class BoxAssemblyTask(Task):
         self.stages[ids] = stages
         self.failure[ids] = failure
         self.success[ids] = stages.all(axis=1) & (failure == 0)
-        self._advanced = ids, measured
+        self._latest.keep(ids, measured)
 
     def _write_equalities(self, ids: np.ndarray, work: Work) -> None:
         """Hold the panels of latched corners at right angles and the label where it adheres."""
@@ -133,18 +129,12 @@ class BoxAssemblyTask(Task):
         self._eq_active[ids, self._cling] = work.cling
         self._eq_data[ids, self._cling, 3:10] = work.cling_at
 
-    def agent_pos(self, ids: np.ndarray) -> np.ndarray:
-        return self.rig.agent_pos(ids)
-
     def world(self, ids: np.ndarray) -> World:
         """Return the measured world of `ids`; privileged."""
         return self.reader.read(ids)
 
     def environment_state(self, ids: np.ndarray) -> np.ndarray:
-        advanced, self._advanced = self._advanced, None
-        if advanced is None or advanced[0] is not ids:
-            return observation.environment_state(*self.measured(ids))
-        return observation.environment_state(*advanced[1])
+        return observation.environment_state(*(self._latest.take(ids) or self.measured(ids)))
 
     def measured(self, ids: np.ndarray) -> tuple[World, Work, Cell]:
         """Return what can be read off the simulations `ids`."""

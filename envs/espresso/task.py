@@ -14,7 +14,7 @@ from recap_bench.envs.espresso.visuals import Visuals
 from recap_bench.envs.espresso.world import World, WorldReader
 from recap_bench.envs.rig import Rig
 from recap_bench.envs.simulation import Simulation
-from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Oracle, Task, TaskSpec
+from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Latest, Oracle, Task, TaskSpec
 
 PROFICIENT_TIME_S = 19.7
 """Mean cycle time of the skilled oracle, standard randomisation."""
@@ -55,8 +55,7 @@ class EspressoTask(Task):
         self.process = {name: np.zeros(n) for name in (*PROCESS_NAMES, *EPISODE_NAMES)}
         self.points = self._fixed_points(model)
         self.visuals = Visuals(model, self.start.field)
-        self._advanced: tuple[np.ndarray, tuple[World, Brew, Fixtures]] | None = None
-        """What the last `advance` measured, for the observation that follows it at once."""
+        self._latest = Latest[tuple[World, Brew, Fixtures]]()
         self._eq_active = simulation.batch.eq_active
         self._equalities = [model.equality(name).id for name in ("bayonet", "latch")]
 
@@ -82,7 +81,7 @@ class EspressoTask(Task):
         return points
 
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
-        self._advanced = None
+        self._latest.forget()
         for values in self.process.values():
             values[ids] = 0.0
         for i, rng in zip(ids, rngs, strict=True):
@@ -93,9 +92,6 @@ class EspressoTask(Task):
         self.success[ids] = False
         self.failure[ids] = 0
         self.stages[ids] = np.arange(len(self.spec.stages)) < STAGES_BEFORE[self.start_name]
-
-    def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
-        self.rig.apply(ids, actions)
 
     def brew(self, ids: np.ndarray) -> Brew:
         """Return copies of the process state of `ids`."""
@@ -131,25 +127,19 @@ class EspressoTask(Task):
         self.stages[ids] = stages
         self.failure[ids] = failure
         self.success[ids] = stages.all(axis=1) & (failure == 0)
-        self._advanced = ids, measured
+        self._latest.keep(ids, measured)
 
     def _write_equalities(self, ids: np.ndarray) -> None:
         """Hold the portafilter where its lugs are engaged, and the bayonet where it is locked."""
         for equality, name in zip(self._equalities, ("engaged", "locked"), strict=True):
             self._eq_active[ids, equality] = self.process[name][ids]
 
-    def agent_pos(self, ids: np.ndarray) -> np.ndarray:
-        return self.rig.agent_pos(ids)
-
     def world(self, ids: np.ndarray) -> World:
         """Return the measured world of `ids`; privileged."""
         return self.reader.read(ids)
 
     def environment_state(self, ids: np.ndarray) -> np.ndarray:
-        advanced, self._advanced = self._advanced, None
-        if advanced is None or advanced[0] is not ids:
-            return observation.environment_state(*self.measured(ids), self.points)
-        return observation.environment_state(*advanced[1], self.points)
+        return observation.environment_state(*(self._latest.take(ids) or self.measured(ids)), self.points)
 
     def measured(self, ids: np.ndarray) -> tuple[World, Brew, Fixtures]:
         """Return what can be read off the simulations `ids`."""

@@ -19,7 +19,7 @@ from recap_bench.envs.laundry.world import World, WorldReader, build_model
 from recap_bench.envs.rig import HOME_GRASP_M, SIDES, Rig
 from recap_bench.envs.simulation import CONTROL_HZ, Simulation
 from recap_bench.envs.simulation_family import SimulationFamily
-from recap_bench.envs.task import Oracle, Task
+from recap_bench.envs.task import Latest, Oracle, Task
 
 
 class Bench:
@@ -69,8 +69,7 @@ class LaundryTask(Task):
             "home_s": np.zeros(n),
             "size": np.ones(n),
         }
-        self._advanced: tuple[np.ndarray, Measured] | None = None
-        """What the last `advance` measured, for the observation that follows it at once."""
+        self._latest = Latest[Measured]()
 
     @classmethod
     def build_model(cls) -> mujoco.MjModel:
@@ -103,7 +102,7 @@ class LaundryTask(Task):
             yield self.bench(int(index)), np.flatnonzero(assigned == index)
 
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
-        self._advanced = None
+        self._latest.forget()
         for i, rng in zip(ids, rngs, strict=True):
             index = self._draw_garment(rng)
             self.family.assign(int(i), index)
@@ -132,10 +131,6 @@ class LaundryTask(Task):
         """Which of STARTS the start is."""
         return self.start_name.rpartition("_")[2]
 
-    def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
-        for bench, rows in self.benches(ids):
-            bench.rig.apply(ids[rows], actions[rows])
-
     def measure(self, ids: np.ndarray) -> Measured:
         """Measure the garments of `ids`."""
         parts = []
@@ -161,19 +156,15 @@ class LaundryTask(Task):
         self.stages[ids] |= verdict.stages_reached(measured, finished, self.stack)
         self.failure[ids] = verdict.failure(measured, finished, self.stack)
         self.success[ids] = self.stages[ids].all(1) & (self.failure[ids] == 0)
-        self._advanced = ids, measured
+        self._latest.keep(ids, measured)
 
     @cached_property
     def home_grasps(self) -> np.ndarray:
         """Where the hands rest, (2, 3) [m]."""
         return np.stack([HOME_GRASP_M[side] for side in SIDES])
 
-    def agent_pos(self, ids: np.ndarray) -> np.ndarray:
-        return self.rig.agent_pos(ids)
-
     def environment_state(self, ids: np.ndarray) -> np.ndarray:
-        advanced, self._advanced = self._advanced, None
-        measured = advanced[1] if advanced is not None and advanced[0] is ids else self.measure(ids)
+        measured = self._latest.take(ids) or self.measure(ids)
         several = len(self.garments) > 1
         garment = np.eye(len(self.garments))[self.family.assigned[ids]] if several else None
         return observation.environment_state(measured, self.process["seen"][ids], garment)
@@ -208,6 +199,10 @@ class RoutedRig(Rig):
         for rows, part in parts:
             gathered[rows] = part
         return gathered
+
+    def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
+        for bench, rows in self._task.benches(ids):
+            bench.rig.apply(ids[rows], actions[rows])
 
     def agent_pos(self, ids: np.ndarray) -> np.ndarray:
         return self._gather("agent_pos", ids)
