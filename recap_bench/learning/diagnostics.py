@@ -64,7 +64,7 @@ def _signal_report(steps: StepData, labels: Labels) -> dict[str, Any]:
     moments = episode_moments(labels.advantage[inside], surprise[inside], episode)
     return {
         "advantage_signal": signal(moments),
-        "advantage_signal_ci95": _interval(len(found), lambda drawn: signal(moments[drawn])),
+        "advantage_signal_ci95": bootstrap_interval(len(found), lambda drawn: signal(moments[drawn])),
     }
 
 
@@ -134,9 +134,11 @@ def _value_report(steps: StepData, fit: ValueFit, returns: np.ndarray, episodes:
         "constant_log_likelihood": constant,
         "beats_constant": fitted > constant,
         "rank_correlation": float(correlations.mean()) if len(correlations) else None,
-        "rank_correlation_ci95": _interval(len(correlations), lambda drawn: correlations[drawn].mean()),
+        "rank_correlation_ci95": bootstrap_interval(len(correlations), lambda drawn: correlations[drawn].mean()),
         "separation": _separation(means, chosen.success),
-        "separation_ci95": _interval(len(means), lambda drawn: _separation(means[drawn], chosen.success[drawn])),
+        "separation_ci95": bootstrap_interval(
+            len(means), lambda drawn: _separation(means[drawn], chosen.success[drawn])
+        ),
     }
 
 
@@ -158,7 +160,7 @@ def _separation(means: np.ndarray, success: np.ndarray) -> float | None:
     return found if np.isfinite(found) else None
 
 
-def _interval(count: int, measure: Callable[[np.ndarray], float | None]) -> list[float] | None:
+def bootstrap_interval(count: int, measure: Callable[[np.ndarray], float | None]) -> list[float] | None:
     """Return the 95 % bootstrap interval of `measure`, a function of drawn indices into `count` episodes."""
     draw = np.random.default_rng(0)
     drawn = [measure(draw.integers(count, size=count)) for _ in range(BOOTSTRAP)] if count > 1 else []

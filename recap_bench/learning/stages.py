@@ -12,6 +12,7 @@ import torch
 from recap_bench.data.steps import StepData
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use
+from recap_bench.learning.conditioning import indicator_report
 from recap_bench.learning.config import LearningConfig
 from recap_bench.learning.diagnostics import label_report, share_warnings, value_report
 from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE
@@ -177,7 +178,8 @@ class Fitting:
         examples = PolicyExamples(self.frames, indicator, weight)
         fit = fit_policy(examples, setup, start, context.report, objective)
         fit.policy.save(context.folder / "policy")
-        diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report()}
+        heard = indicator_report(fit.policy, examples, context.seed) if "negative" in conditions else {}
+        diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report(), **heard}
         warnings = relabelling.warnings if relabelling else ()
         self._write({**diagnostics, "warnings": list(warnings)})
         variants: dict[str, dict[str, Any]] = {name: {"condition": name} for name in conditions[1:]}

@@ -75,13 +75,13 @@ def level_of(fit: LabelledFit, mean: np.ndarray) -> float:
 
 
 def diagnostics_table(fit: LabelledFit, episodes: pd.DataFrame) -> pd.DataFrame:
-    """Return how good the held-out values are, one line for all episodes of the fit and one for each kind.
+    """Return how good the held-out values and their labels are: a line for all episodes, one for each kind.
 
     `episodes` is the fit's episode_table. An assisted episode counts by its outcome, whoever brought it about.
     """
     judged = episodes[episodes["held_out"]]
     groups = {"all": judged, **{kind: judged[judged["kind"] == kind] for kind in KINDS}}
-    names = ("constant_log_likelihood", "advantage_signal")
+    names = ("constant_log_likelihood", "advantage_signal", "indicator_gain", "indicator_shift")
     of_fit = pd.Series([fit.diagnostics.get(name) for name in names], names, dtype=float).to_dict()
     lines = []
     for name, group in groups.items():
@@ -156,6 +156,8 @@ def diagnostics_text(table: pd.DataFrame) -> pd.DataFrame:
             "rank correlation, lost": _number(line["rank_correlation_failure"], "{:.2f}"),
             "separation": _number(line["separation"], "{:.2f}" + interval),
             "advantage that comes about": _number(line["advantage_signal"], "{:.0%}"),
+            "error saved by the indicator (shift)": _number(line["indicator_gain"], "{:.1%}")
+            + _number(line["indicator_shift"], " ({:.2f})"),
             "failures foreseen (never above)": _number(line["failures_foreseen"], "{:.0%}")
             + _number(line["failures_never_above"], " ({:.0%})"),
             "steps ahead, lost": _number(line["failure_steps"], f"{{:.0f}} steps, {seconds['failure']:.1f} s"),

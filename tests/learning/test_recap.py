@@ -56,6 +56,7 @@ def test_one_iteration_leaves_policy_value_labels_and_diagnostics(fitted):
     assert saved["positive_share_reference"] == pytest.approx(0.4, abs=0.01)
     assert saved["dropped_share"] == pytest.approx(0.3, abs=0.1)
     assert saved["bins_per_second"]
+    assert saved["indicator_gain_ci95"][0] <= saved["indicator_gain"] <= saved["indicator_gain_ci95"][1]
     assert result.diagnostics["rank_correlation"] is not None
 
 
