@@ -15,7 +15,7 @@ from recap_bench.reporting.inspection import Choice, chosen_episodes, inspect_ru
 from recap_bench.reporting.inspection_data import FitFiles, LabelledFit, find_fits, load_fit
 from recap_bench.reporting.inspection_measures import Swing
 from recap_bench.reporting.inspection_plots import DROP, RISE, ValueCurve, film_curve, histogram_figure, value_figure
-from recap_bench.reporting.inspection_tables import diagnostics_table, episode_table, share_table
+from recap_bench.reporting.inspection_tables import diagnostics_table, diagnostics_text, episode_table, share_table
 from tests.learning.tiny import episode, steps_of
 
 FILES = FitFiles("ToyPeg-v0", 0, "recap", 1, Path("nowhere"), Path("store"), ("demonstrations", "sft-1-corrected"))
@@ -69,6 +69,15 @@ def test_diagnostics_take_held_out_episodes_only(fit: LabelledFit) -> None:
     table = diagnostics_table(fitted_on, episode_table(fitted_on)).set_index("kind")
     assert "demonstration" not in table.index
     assert table.loc["all", "log_likelihood"] == pytest.approx(-3.0)
+
+
+def test_what_the_policy_makes_of_its_indicator_is_told_where_it_is_known(fit: LabelledFit) -> None:
+    known = {**fit.diagnostics, "indicator_gain": 0.0531, "indicator_shift": 0.05}
+    cells = [
+        diagnostics_text(diagnostics_table(each, episode_table(each)))["error saved by the indicator (shift)"].tolist()
+        for each in (replace(fit, diagnostics=known), fit)
+    ]
+    assert cells == [["5.3% (0.05)", "", "", ""], ["", "", "", ""]]
 
 
 def test_episodes_of_one_outcome_foresee_nothing(fit: LabelledFit) -> None:
