@@ -46,6 +46,18 @@ def indicator_report(policy: FlowPolicy, examples: PolicyExamples, seed: int) ->
     }
 
 
+def indicator_warnings(report: dict[str, Any]) -> tuple[str, ...]:
+    """Return a warning if the policy of an `indicator_report` is not shown to make anything of its indicator."""
+    interval = report.get("indicator_gain_ci95")
+    if interval is None or interval[0] > 0:
+        return ()
+    return (
+        "The policy does not heed its indicator: told its own label rather than the other one, a step's chunk has "
+        f"{report['indicator_gain']:.1%} [{interval[0]:.1%}, {interval[1]:.1%}] less error. It imitates good and bad "
+        "actions alike.",
+    )
+
+
 def _gain(sums: np.ndarray) -> float:
     """Return the share of the error that is saved, from each episode's sums of own and other error, (E, 2)."""
     own, other = sums.sum(axis=0)

@@ -12,7 +12,7 @@ import torch
 from recap_bench.data.steps import StepData
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use
-from recap_bench.learning.conditioning import indicator_report
+from recap_bench.learning.conditioning import indicator_report, indicator_warnings
 from recap_bench.learning.config import LearningConfig
 from recap_bench.learning.diagnostics import label_report, share_warnings, value_report
 from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE
@@ -180,7 +180,7 @@ class Fitting:
         fit.policy.save(context.folder / "policy")
         heard = indicator_report(fit.policy, examples, context.seed) if "negative" in conditions else {}
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report(), **heard}
-        warnings = relabelling.warnings if relabelling else ()
+        warnings = (*(relabelling.warnings if relabelling else ()), *indicator_warnings(heard))
         self._write({**diagnostics, "warnings": list(warnings)})
         variants: dict[str, dict[str, Any]] = {name: {"condition": name} for name in conditions[1:]}
         if relabelling and {"positive", "none"} <= set(conditions) and guidance != CHECKED_GUIDANCE:

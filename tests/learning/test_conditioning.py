@@ -3,7 +3,7 @@ import pytest
 
 from recap_bench.data.steps import StepData, from_episodes
 from recap_bench.learning.chunk_policy import PolicySpec
-from recap_bench.learning.conditioning import indicator_report
+from recap_bench.learning.conditioning import indicator_report, indicator_warnings
 from recap_bench.learning.config import PolicyConfig
 from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE
 from recap_bench.learning.frames import frames_of
@@ -49,6 +49,7 @@ def test_a_policy_that_is_told_what_its_actions_depend_on_heeds_it(steps: StepDa
     assert report["indicator_shift"] == pytest.approx(2.0, abs=0.3)  # the two ways, in standard deviations
     low, high = report["indicator_gain_ci95"]
     assert low <= report["indicator_gain"] <= high
+    assert indicator_warnings(report) == ()
 
 
 def test_a_policy_with_random_labels_gains_nothing_from_them(steps: StepData) -> None:
@@ -57,6 +58,14 @@ def test_a_policy_with_random_labels_gains_nothing_from_them(steps: StepData) ->
     report = indicator_report(fitted.policy, examples, seed=0)
     assert abs(report["indicator_gain"]) < 0.1
     assert report["indicator_shift"] < 0.5
+
+
+def test_a_gain_that_may_be_none_is_warned_of() -> None:
+    (message,) = indicator_warnings({"indicator_gain": 0.009, "indicator_gain_ci95": [-0.029, 0.035]})
+    assert "does not heed its indicator" in message
+    assert "0.9% [-2.9%, 3.5%]" in message
+    assert indicator_warnings({}) == ()  # nothing was asked
+    assert indicator_warnings({"indicator_gain": 0.1, "indicator_gain_ci95": None}) == ()  # a single episode
 
 
 @pytest.mark.parametrize("other", [NONE, NEGATIVE])
