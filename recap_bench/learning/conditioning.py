@@ -34,9 +34,9 @@ def indicator_report(policy: FlowPolicy, examples: PolicyExamples, seed: int) ->
     known = imitated.nonzero()[:, 0]
     rows = known[torch.randperm(len(known), generator=draw)[:ASKED]].sort().values
     good, bad, done, counts = _chunks(policy, examples, rows, draw)
-    other_error, own_error = ((chunk - done).square().mean(2) for chunk in (bad, good))
+    good_error, bad_error = ((chunk - done).square().mean(2) for chunk in (good, bad))
     positive = (told[rows] == POSITIVE)[:, None]
-    own, other = torch.where(positive, own_error, other_error), torch.where(positive, other_error, own_error)
+    own, other = torch.where(positive, good_error, bad_error), torch.where(positive, bad_error, good_error)
     _, episode = np.unique(examples.frames.episode_end.cpu()[rows].numpy(), return_inverse=True)
     sums = np.stack([np.bincount(episode, (error * counts).sum(1).numpy()) for error in (own, other)], axis=1)
     return {
