@@ -17,7 +17,7 @@ from recap_bench.learning.chunk_policy import FlowPolicy
 from recap_bench.learning.diagnostics import bootstrap_interval
 from recap_bench.learning.flow import NEGATIVE, POSITIVE, sample
 from recap_bench.learning.policy_fit import PolicyExamples
-from recap_bench.learning.text import Phrasebook, Tokenizer
+from recap_bench.learning.text import Phrasebook
 from recap_bench.learning.training import generator
 
 ASKED = 4000
@@ -72,8 +72,7 @@ def _chunks(
     on_device = rows.to(frames.observations.device)
     relative, counts = (part.cpu() for part in frames.chunks(on_device, spec.config.chunk))
     observation = statistics.observations(frames.observations[on_device].cpu())
-    phrasebook = Phrasebook(Tokenizer(spec.repertoire.vocabulary), spec.repertoire.phrasings(), "cpu")
-    tokens = phrasebook.canonical(frames.task[on_device].cpu())
+    tokens = Phrasebook.of(spec.repertoire, "cpu").canonical(frames.task[on_device].cpu())
     noise = policy.sampling_noise * torch.randn(relative.shape, generator=draw)
     good, bad = (
         sample(policy.network, observation, noise, (indicator, tokens), 1.0, spec.config.flow_steps)

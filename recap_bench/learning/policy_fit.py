@@ -13,7 +13,7 @@ from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use, build
 from recap_bench.learning.flow import drop_indicator, flow_loss
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.normalisation import Statistics
-from recap_bench.learning.text import Phrasebook, Tokenizer
+from recap_bench.learning.text import Phrasebook
 from recap_bench.learning.training import Schedule, Stopwatch, autocast, compiled, generator, isolated_rng, train
 from recap_bench.seeding import derive_seed
 
@@ -108,7 +108,7 @@ def fit_policy(
         raise DataError("No step was chosen to fit the policy on; at least one is needed.")
     weight = torch.from_numpy(np.asarray(examples.weight, np.float64)).to(device)
     cumulative = torch.where(frames.idle(config.execute), config.idle_weight * weight, weight).cumsum(0)
-    phrasebook = Phrasebook(Tokenizer(setup.spec.repertoire.vocabulary), setup.spec.repertoire.phrasings(), str(device))
+    phrasebook = Phrasebook.of(setup.spec.repertoire, str(device))
     indicator = torch.from_numpy(examples.indicator).to(device)
     draw = generator(str(device), setup.seed, "policy", setup.stream)
     statistics = setup.statistics.to(str(device))

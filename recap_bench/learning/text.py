@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from recap_bench.errors import ConfigurationError
-from recap_bench.learning.tasks import words
+from recap_bench.learning.tasks import Repertoire, words
 
 MAX_WORDS = 24
 """Words of an instruction that are read."""
@@ -47,6 +47,11 @@ class Phrasebook:
         self._tokens = tokenizer.encode(texts).to(device)
         self._count = counts.to(device)
         self._first = (counts.cumsum(0) - counts).to(device)
+
+    @classmethod
+    def of(cls, repertoire: Repertoire, device: str) -> "Phrasebook":
+        """Return the instructions of the tasks of `repertoire`, in its words, on `device`."""
+        return cls(Tokenizer(repertoire.vocabulary), repertoire.phrasings(), device)
 
     def canonical(self, task: torch.Tensor) -> torch.Tensor:
         """Return the first phrasing of the tasks of index `task` (B,), (B, MAX_WORDS)."""

@@ -13,7 +13,7 @@ from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.tasks import Repertoire
-from recap_bench.learning.text import Phrasebook, Tokenizer
+from recap_bench.learning.text import Phrasebook
 
 PREDICTION_BATCH = 8192
 """Frames per forward pass of `predict`."""
@@ -81,12 +81,8 @@ class ValueFunction:
 
     @torch.inference_mode()
     def _logits(self, member: ValueNetwork, frames: Frames, rows: torch.Tensor) -> torch.Tensor:
-        tokens = self.phrasebook(str(rows.device)).canonical(frames.task[rows])
+        tokens = Phrasebook.of(self.spec.repertoire, str(rows.device)).canonical(frames.task[rows])
         return member.eval()(self.statistics.observations(frames.observations[rows]), tokens)
-
-    def phrasebook(self, device: str) -> Phrasebook:
-        """Return the instructions of its tasks as tokens on `device`."""
-        return Phrasebook(Tokenizer(self.spec.repertoire.vocabulary), self.spec.repertoire.phrasings(), device)
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint folder."""

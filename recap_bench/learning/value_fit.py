@@ -14,7 +14,7 @@ from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.splits import folds, holdout
-from recap_bench.learning.text import Phrasebook, Tokenizer
+from recap_bench.learning.text import Phrasebook
 from recap_bench.learning.training import generator, isolated_rng
 from recap_bench.learning.value import (
     ValueFunction,
@@ -135,8 +135,7 @@ def _fit_member(
     checked = checked[:: max(1, len(checked) // MAX_CHECKED)]
     returns = torch.from_numpy(examples.returns).to(fitted.device)
     draw = generator(str(fitted.device), setup.seed, "value", setup.iteration, k)
-    repertoire = setup.spec.repertoire
-    phrasebook = Phrasebook(Tokenizer(repertoire.vocabulary), repertoire.phrasings(), str(fitted.device))
+    phrasebook = Phrasebook.of(setup.spec.repertoire, str(fitted.device))
 
     def loss_on(picked: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         logits = network(setup.statistics.observations(frames.observations[picked]), tokens)
