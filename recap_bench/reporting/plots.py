@@ -1,8 +1,7 @@
-"""Figures of a run: throughput and success per iteration, and how far the episodes got."""
+"""Figures of a run: throughput and success per iteration and how far the episodes got; and all figures of a report."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from recap_bench.reporting.drawing import iteration_name, style, tidy, with_shared_start
+from recap_bench.reporting.failure_plots import failure_figure
+from recap_bench.reporting.overview import overview_figure
 from recap_bench.reporting.tables import of_task, stage_table, summary_table
 
-# Okabe and Ito's palette, told apart with any colour vision; markers tell the same in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DODGE = 0.06
 """Horizontal distance between the marks of two methods [iterations], so that error bars do not hide each other."""
 DPI = 150
@@ -22,7 +21,7 @@ DPI = 150
 
 def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return throughput (left) and success (right) per iteration with 95 % intervals, one line per method."""
-    lines = {method: summary_table(part) for method, part in _with_shared_start(of_task(rows, task)).items()}
+    lines = {method: summary_table(part) for method, part in with_shared_start(of_task(rows, task)).items()}
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     throughput, success = figure.subplots(1, 2)
     _lines(throughput, lines, "throughput_per_hour", "throughput")
@@ -41,7 +40,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
 
 def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
-    by_method = {method: stage_table(part) for method, part in _with_shared_start(of_task(rows, task)).items()}
+    by_method = {method: stage_table(part) for method, part in with_shared_start(of_task(rows, task)).items()}
     figure = Figure(figsize=(max(4.8 * len(by_method), 6.0), 3.8), layout="constrained")
     panels = figure.subplots(1, len(by_method), sharey=True, squeeze=False)[0]
     for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
@@ -49,13 +48,13 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
             panel.plot(
                 line["stage"].str.replace("_", " "),
                 line["rate"],
-                label=_iteration_name(int(iteration)),
-                **_style(index),
+                label=iteration_name(int(iteration)),
+                **style(index),
             )
         panel.set_title(method)
         for label in panel.get_xticklabels():
             label.set(rotation=30, ha="right", rotation_mode="anchor")
-        _tidy(panel)
+        tidy(panel)
     panels[0].set_ylim(-0.02, 1.02)
     panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
     panels[0].set_ylabel("episodes that reached the stage")
@@ -65,13 +64,17 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
 
 
 def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write iterations_<task>.png and stages_<task>.png for every task into `folder`; return their paths."""
+    """Write iterations_, stages_ and failures_<task>.png, and overview.png of several tasks; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
+    figures = {"iterations": iteration_figure, "stages": stage_figure, "failures": failure_figure}
     written = []
     for task in rows["task"].unique():
-        for name, draw in (("iterations", iteration_figure), ("stages", stage_figure)):
+        for name, draw in figures.items():
             written.append(folder / f"{name}_{task}.png")
             draw(rows, task).savefig(written[-1], dpi=DPI)
+    if rows["task"].nunique() > 1:
+        written.append(folder / "overview.png")
+        overview_figure(rows).savefig(written[-1], dpi=DPI)
     return written
 
 
@@ -80,42 +83,9 @@ def _lines(axes: Axes, lines: Mapping[str, pd.DataFrame], value: str, prefix: st
         x = line["iteration"].to_numpy(float) + DODGE * (index - (len(lines) - 1) / 2)
         y = line[value].to_numpy(float)
         errors = np.abs(np.stack([y - line[f"{prefix}_low"], line[f"{prefix}_high"] - y]))
-        axes.errorbar(x, y, errors, label=method, capsize=3, **_style(index))
+        axes.errorbar(x, y, errors, label=method, capsize=3, **style(index))
     iterations = sorted({iteration for line in lines.values() for iteration in line["iteration"]})
-    axes.set_xticks(iterations, [_iteration_name(int(iteration)) for iteration in iterations])
+    axes.set_xticks(iterations, [iteration_name(int(iteration)) for iteration in iterations])
     axes.set_xlim(iterations[0] - 0.4, iterations[-1] + 0.4)
     axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])  # room for marks at zero
-    _tidy(axes)
-
-
-def _with_shared_start(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return method -> its rows and, of the same training seeds, those of iteration 0: SFT, where all methods start.
-
-    A method that has nothing but iteration 0 is left out unless all are so.
-    """
-    start, later = rows[rows["iteration"] == 0], rows[rows["iteration"] > 0]
-    if later.empty:
-        return {str(method): part for method, part in start.groupby("method")}
-    return {
-        str(method): pd.concat([start[start["seed"].isin(part["seed"])].assign(method=method), part])
-        for method, part in later.groupby("method")
-    }
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {
-        "color": COLOURS[index % len(COLOURS)],
-        "marker": MARKERS[index % len(MARKERS)],
-        "markersize": 6,
-        "linewidth": 1.6,
-    }
-
-
-def _iteration_name(iteration: int) -> str:
-    return "SFT" if iteration == 0 else f"iteration {iteration}"
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
+    tidy(axes)

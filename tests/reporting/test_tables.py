@@ -107,6 +107,29 @@ def test_a_method_begins_in_figures_at_the_sft_of_its_own_seeds(rows: pd.DataFra
             np.testing.assert_array_equal(drawn, expected)
 
 
+def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> None:
+    rows.loc[rows.index[1], "failure_mode"] = "dropped_cup"
+    panel = plots.failure_figure(rows, "Espresso-v0").axes[0]
+    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in panel.containers}
+    assert heights == {"time out": pytest.approx([0.45, 0.5]), "dropped cup": pytest.approx([0.05, 0.0])}
+    assert [text.get_text() for text in panel.texts] == ["10 of 20", "10 of 20"]
+
+
+def test_the_overview_has_sft_and_the_last_iteration_of_every_task(rows: pd.DataFrame, tmp_path: Path) -> None:
+    box = rows.assign(task="BoxAssembly-v0", success=True, failure_mode="none")
+    longer = pd.DataFrame([row(2, episode, episode > 0, 50.0) for episode in range(20)])
+    both = pd.concat([rows, longer, box], ignore_index=True)
+    assert tmp_path / "overview.png" in plots.write_figures(both, tmp_path)
+    success, ratio = plots.overview_figure(both).axes
+    assert [label.get_text().splitlines()[0] for label in success.get_yticklabels()] == [
+        "Espresso-v0",
+        "BoxAssembly-v0",
+    ]
+    marks = {bars.get_label(): bars[0].get_xdata().tolist() for bars in success.containers}
+    assert marks == {"sft": [0.5, 1.0], "recap": [0.95, 1.0]}
+    assert ratio.containers[1][0].get_xdata().tolist() == pytest.approx([0.95 / 0.5 * 2, 2.0])
+
+
 @pytest.mark.parametrize("success", [True, False])
 def test_figures_are_drawn_for_all_and_for_no_success(rows: pd.DataFrame, tmp_path: Path, success: bool) -> None:
     rows["success"] = success

@@ -1,0 +1,46 @@
+"""What the figures of a report share: colours, marks, names, and where the line of a method begins."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+# Okabe and Ito's palette, told apart with any colour vision; markers tell the same in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def with_shared_start(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return method -> its rows and, of the same training seeds, those of iteration 0: SFT, where all methods start.
+
+    A method that has nothing but iteration 0 is left out unless all are so.
+    """
+    start, later = rows[rows["iteration"] == 0], rows[rows["iteration"] > 0]
+    if later.empty:
+        return {str(method): part for method, part in start.groupby("method")}
+    return {
+        str(method): pd.concat([start[start["seed"].isin(part["seed"])].assign(method=method), part])
+        for method, part in later.groupby("method")
+    }
+
+
+def style(index: int) -> dict[str, Any]:
+    """Return colour and marker of the line with this index."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 6,
+        "linewidth": 1.6,
+    }
+
+
+def iteration_name(iteration: int) -> str:
+    """Return how axes and legends call an iteration: the first is SFT, where all methods start."""
+    return "SFT" if iteration == 0 else f"iteration {iteration}"
+
+
+def tidy(axes: Axes) -> None:
+    """Take away what is no data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
