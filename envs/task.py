@@ -49,6 +49,8 @@ class TaskSpec:
     """The paper's proficient cycle time [s]; limit/proficient is the ratio kept here."""
     state_names: tuple[str, ...]
     """Name of each entry of `environment_state`, D of them, units included."""
+    patience_s: float
+    """How long an operator who watches waits for progress [s]: nearly twice what a skilled one goes without it."""
     demonstration_start: str | None = None
     """Where demonstrations start, one of the task's `starts`; None for the first one."""
     evaluation_start: str | None = None

@@ -30,6 +30,7 @@ SPEC = TaskSpec(
     paper_time_limit_s=3.0,
     paper_proficient_time_s=0.8,
     state_names=("target", "touched", "position"),
+    patience_s=0.4,
 )
 
 

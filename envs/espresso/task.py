@@ -18,6 +18,8 @@ from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, Latest, Oracle
 
 PROFICIENT_TIME_S = 19.7
 """Mean cycle time of the skilled oracle, standard randomisation."""
+PATIENCE_S = 3.0
+"""The skilled operator is without progress for 1.5 to 1.7 s at most in an episode (24 seeds)."""
 PAPER_TIME_LIMIT_S = 200.0
 PAPER_PROFICIENT_TIME_S = 130.0
 
@@ -42,6 +44,7 @@ class EspressoTask(Task):
         paper_time_limit_s=PAPER_TIME_LIMIT_S,
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.STATE_NAMES,
+        patience_s=PATIENCE_S,
     )
 
     starts = STARTS

@@ -1,6 +1,7 @@
 """The diverse laundry: any of the eleven types; demonstrated on all of them, evaluated on the button-up shirt."""
 
 from recap_bench.envs.laundry import observation, verdict
+from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry.start import Layout
 from recap_bench.envs.laundry.task import LaundryTask
 from recap_bench.envs.laundry.wardrobe import WARDROBE
@@ -44,5 +45,6 @@ class DiverseTask(LaundryTask):
         paper_time_limit_s=PAPER_TIME_LIMIT_S,
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.state_names(GARMENTS, stack=True),
+        patience_s=p.PATIENCE_S,
         evaluation_start=f"{EVALUATED}_flat",
     )

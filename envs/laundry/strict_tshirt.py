@@ -1,6 +1,7 @@
 """The strict T-shirt: one orange shirt, one start; the collar must end centred and up."""
 
 from recap_bench.envs.laundry import observation, verdict
+from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry.start import TURNED, Layout
 from recap_bench.envs.laundry.task import LaundryTask
 from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, TaskSpec
@@ -37,5 +38,6 @@ class StrictTshirtTask(LaundryTask):
         paper_time_limit_s=PAPER_TIME_LIMIT_S,
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.state_names(("tshirt",), stack=False),
+        patience_s=p.PATIENCE_S,
         demonstration_start=TURNED,
     )

@@ -1,6 +1,7 @@
 """T-shirts and shorts: fold what lies there and stack it in the corner."""
 
 from recap_bench.envs.laundry import observation, verdict
+from recap_bench.envs.laundry import parameters as p
 from recap_bench.envs.laundry.start import BASKET, STARTS, Layout
 from recap_bench.envs.laundry.task import LaundryTask
 from recap_bench.envs.task import DIVERGED, NO_FAILURE, TIME_OUT, TaskSpec
@@ -34,4 +35,5 @@ class TshirtsShortsTask(LaundryTask):
         paper_time_limit_s=PAPER_TIME_LIMIT_S,
         paper_proficient_time_s=PAPER_PROFICIENT_TIME_S,
         state_names=observation.state_names(GARMENTS, stack=True),
+        patience_s=p.SPREADING_PATIENCE_S,
     )

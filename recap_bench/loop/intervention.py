@@ -16,11 +16,8 @@ NONE, NO_PROGRESS, HAZARD, FALSE_ALARM = range(len(TRIGGERS))
 class GateConfig:
     """The operator who watches: what alarms them, how they react, when they let go."""
 
-    no_progress_s: float = 3.0
-    """Alarm when the summed stage progress has not risen for this long [s], > 0.
-
-    On espresso the skilled operator is never without progress for more than 1.7 s, a novice for up to 4.5 s.
-    """
+    no_progress_s: float | None = None
+    """Alarm when the summed stage progress has not risen for this long [s], > 0; None for the task's `patience_s`."""
     progress_delta: float = 0.05
     """Rise of the summed stage progress (S stages of [0, 1]) that counts as progress, > 0."""
     hazards: tuple[str, ...] | None = None
@@ -41,10 +38,13 @@ class GateConfig:
     def __post_init__(self) -> None:
         positive = ("no_progress_s", "progress_delta", "max_correction_s")
         not_negative = ("false_alarm_rate_hz", "reaction_delay_s", "miss_probability", "episode_budget_s")
-        wrong = [f"{name}={getattr(self, name)} (must be > 0)" for name in positive if not getattr(self, name) > 0]
-        wrong += [
-            f"{name}={getattr(self, name)} (must be >= 0)" for name in not_negative if not getattr(self, name) >= 0
+        values = {name: getattr(self, name) for name in (*positive, *not_negative)}
+        wrong = [
+            f"{name}={values[name]} (must be > 0)"
+            for name in positive
+            if values[name] is not None and not values[name] > 0
         ]
+        wrong += [f"{name}={values[name]} (must be >= 0)" for name in not_negative if not values[name] >= 0]
         if self.miss_probability > 1:
             wrong.append(f"miss_probability={self.miss_probability} (must be <= 1)")
         if wrong:
@@ -94,6 +94,8 @@ class InterventionGate:
     """Number of simulations."""
     control_hz: float
     """Calls of `update` per second of simulated time."""
+    patience_s: float
+    """The task's, for a config that does not say how long to wait for progress [s]."""
     total_budget_s: float | None = None
     """Correction time available to all episodes together [s]; None for no limit."""
     spent_steps: int = field(init=False, default=0)
@@ -154,7 +156,7 @@ class InterventionGate:
         self._stalled[ids] = np.where(risen, 0, self._stalled[ids] + 1)
         free = ~self.correcting[ids]
         self._until_false_alarm[ids[free]] -= 1
-        stalled = self._stalled[ids] >= self._steps(self.config.no_progress_s)
+        stalled = self._stalled[ids] >= self._steps(self.config.no_progress_s or self.patience_s)
         imagined = (self._until_false_alarm[ids] <= 0) | (self._alarm[ids] == FALSE_ALARM)
         alarm = np.select([hazard, stalled, imagined], [HAZARD, NO_PROGRESS, FALSE_ALARM], NONE) * free
         new = alarm != self._alarm[ids]
@@ -170,7 +172,7 @@ class InterventionGate:
             return
         self._noticed[slot] = self._rngs[slot].random() >= self.config.miss_probability
         if alarm == NO_PROGRESS and not self._noticed[slot]:
-            self._stalled[slot] = 0  # the operator looks again after another no_progress_s
+            self._stalled[slot] = 0  # the operator looks again after the same time
 
     def _takes_over(self, ids: np.ndarray) -> np.ndarray:
         due = self._alarm_age[ids] >= self._steps(self.config.reaction_delay_s)

@@ -114,7 +114,8 @@ class _SupervisedPolicy:
         self._player = ChunkPlayer(controllers.policy, n, env.spec_of_task.instruction, controllers.batch_rows)
         self._gate: InterventionGate | None = None
         if controllers.gate is not None:
-            self._gate = InterventionGate(controllers.gate, n, CONTROL_HZ, controllers.correction_budget_s)
+            patience_s, budget_s = env.spec_of_task.patience_s, controllers.correction_budget_s
+            self._gate = InterventionGate(controllers.gate, n, CONTROL_HZ, patience_s, budget_s)
             self._oracle = env.make_oracle()
             self._operator = operator_profile(controllers.gate.profile)
         self._operator_rngs: list[np.random.Generator] = [np.random.default_rng(0)] * n

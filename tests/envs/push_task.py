@@ -25,6 +25,7 @@ class PushTask(Task):
         paper_time_limit_s=2.0,
         paper_proficient_time_s=1.0,
         state_names=("cube_x_m", "cube_y_m", "cube_z_m", "cube_vx_m_s", "touched_s"),
+        patience_s=3.0,
     )
 
     def __init__(self, simulation, randomization, start="default"):

@@ -5,6 +5,7 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.loop.intervention import FALSE_ALARM, HAZARD, NO_PROGRESS, GateConfig, InterventionGate, Scene
 
 HZ = 50
+PATIENCE_S = 3.0
 ATTENTIVE = {"miss_probability": 0.0, "false_alarm_rate_hz": 0.0, "reaction_delay_s": 0.0}
 
 
@@ -12,7 +13,7 @@ class Operator:
     """One gate over n simulations whose scene is set by attributes."""
 
     def __init__(self, n: int = 1, total_budget_s: float | None = None, **options) -> None:
-        self.gate = InterventionGate(GateConfig(**{**ATTENTIVE, **options}), n, HZ, total_budget_s)
+        self.gate = InterventionGate(GateConfig(**{**ATTENTIVE, **options}), n, HZ, PATIENCE_S, total_budget_s)
         self.ids = np.arange(n)
         self.progress, self.hazard, self.stages = np.zeros(n), np.zeros(n, bool), np.zeros(n, int)
         self.history: list[np.ndarray] = []
@@ -34,6 +35,12 @@ class Operator:
 def test_no_progress_is_noticed_after_its_time():
     operator = Operator(no_progress_s=0.5).watch(40)
     assert operator.corrected.index(True) == 25
+    assert operator.gate.reason[0] == NO_PROGRESS
+
+
+def test_a_gate_that_says_nothing_of_it_has_the_patience_of_the_task():
+    operator = Operator().watch(200)
+    assert operator.corrected.index(True) == round(PATIENCE_S * HZ)
     assert operator.gate.reason[0] == NO_PROGRESS
 
 
@@ -153,7 +160,7 @@ def test_only_the_named_hazards_alarm():
 def test_gates_do_not_depend_on_each_other():
     together = Operator(n=3, miss_probability=0.5, false_alarm_rate_hz=1.0, no_progress_s=0.3).watch(300)
     for slot in range(3):
-        alone = InterventionGate(together.gate.config, 1, HZ)
+        alone = InterventionGate(together.gate.config, 1, HZ, PATIENCE_S)
         alone.begin(0, np.random.default_rng(slot))
         for step in range(300):
             alone.update(np.array([0]), Scene(np.zeros((1, 1)), {"spill": np.zeros(1, bool)}, np.zeros(1, int)))
