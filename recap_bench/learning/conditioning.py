@@ -4,8 +4,10 @@ Keys of `indicator_report`:
   indicator_shift        root mean square difference of the two chunks, executed part, in standard deviations of chunks
   indicator_gain         share of the chunk's squared error that a step's own indicator saves, against the other one
   indicator_gain_ci95    95 % bootstrap interval over episodes
-The steps are those that the policy was fitted on. What it learned by heart counts, so that a gain says something beside
-that of random labels only: without a gain the indicator cannot help, and the loop is one more fit on all data.
+The steps are those that policies took in rollouts, and that the policy was fitted on. Corrections are left out: all are
+positive, and a policy that can tell an operator's hands from a policy's seems to heed an advantage which it does not.
+What it learned by heart counts, so that a gain says something beside that of random labels only: without a gain the
+indicator cannot help, and the loop is one more fit on all data.
 """
 
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from recap_bench.data.episode import ACTOR_POLICY
 from recap_bench.learning.chunk_policy import FlowPolicy
 from recap_bench.learning.diagnostics import bootstrap_interval
 from recap_bench.learning.flow import NEGATIVE, POSITIVE, sample
@@ -24,14 +27,18 @@ ASKED = 4000
 """Steps that a policy is asked about, at most: two seconds of the standard network on one core."""
 
 
-def indicator_report(policy: FlowPolicy, examples: PolicyExamples, seed: int) -> dict[str, Any]:
-    """Return the keys above for a policy fitted on `examples`; {} unless these are POSITIVE and NEGATIVE."""
+def indicator_report(policy: FlowPolicy, examples: PolicyExamples, actor: np.ndarray, seed: int) -> dict[str, Any]:
+    """Return the keys above for a policy fitted on `examples` of M steps, taken by `actor` (M,), of ACTOR_*.
+
+    {} unless some of those that a policy took are POSITIVE and some NEGATIVE.
+    """
     told = torch.from_numpy(examples.indicator)
-    imitated = torch.from_numpy(np.asarray(examples.weight) > 0) & ((told == POSITIVE) | (told == NEGATIVE))
-    if len(told[imitated].unique()) < 2:
+    asked = torch.from_numpy((np.asarray(examples.weight) > 0) & (actor == ACTOR_POLICY))
+    asked &= (told == POSITIVE) | (told == NEGATIVE)
+    if len(told[asked].unique()) < 2:
         return {}
     draw = generator("cpu", seed, "indicator report")
-    known = imitated.nonzero()[:, 0]
+    known = asked.nonzero()[:, 0]
     rows = known[torch.randperm(len(known), generator=draw)[:ASKED]].sort().values
     good, bad, done, counts = _chunks(policy, examples, rows, draw)
     good_error, bad_error = ((chunk - done).square().mean(2) for chunk in (good, bad))

@@ -178,7 +178,8 @@ class Fitting:
         examples = PolicyExamples(self.frames, indicator, weight)
         fit = fit_policy(examples, setup, start, context.report, objective)
         fit.policy.save(context.folder / "policy")
-        heard = indicator_report(fit.policy, examples, context.seed) if "negative" in conditions else {}
+        told = "negative" in conditions
+        heard = indicator_report(fit.policy, examples, context.steps.actor, context.seed) if told else {}
         diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report(), **heard}
         warnings = (*(relabelling.warnings if relabelling else ()), *indicator_warnings(heard))
         self._write({**diagnostics, "warnings": list(warnings)})

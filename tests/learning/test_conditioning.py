@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from recap_bench.data.episode import ACTOR_CORRECTION, ACTOR_POLICY
 from recap_bench.data.steps import StepData, from_episodes
 from recap_bench.learning.chunk_policy import PolicySpec
 from recap_bench.learning.conditioning import indicator_report, indicator_warnings
@@ -44,7 +45,7 @@ def steps() -> StepData:
 
 def test_a_policy_that_is_told_what_its_actions_depend_on_heeds_it(steps: StepData) -> None:
     fitted, examples = fit(steps, np.where(steps.episode % 2 == 1, POSITIVE, NEGATIVE))
-    report = indicator_report(fitted.policy, examples, seed=0)
+    report = indicator_report(fitted.policy, examples, steps.actor, seed=0)
     assert report["indicator_gain"] > 0.8
     assert report["indicator_shift"] == pytest.approx(2.0, abs=0.3)  # the two ways, in standard deviations
     low, high = report["indicator_gain_ci95"]
@@ -55,9 +56,21 @@ def test_a_policy_that_is_told_what_its_actions_depend_on_heeds_it(steps: StepDa
 def test_a_policy_with_random_labels_gains_nothing_from_them(steps: StepData) -> None:
     labels = np.random.default_rng(0).choice([POSITIVE, NEGATIVE], steps.num_steps)
     fitted, examples = fit(steps, labels)
-    report = indicator_report(fitted.policy, examples, seed=0)
+    report = indicator_report(fitted.policy, examples, steps.actor, seed=0)
     assert abs(report["indicator_gain"]) < 0.1
     assert report["indicator_shift"] < 0.5
+
+
+def test_corrections_that_are_told_from_the_policys_actions_are_no_gain(steps: StepData) -> None:
+    corrected = steps.episode % 2 == 1
+    labels = np.random.default_rng(0).choice([POSITIVE, NEGATIVE], steps.num_steps)
+    fitted, examples = fit(steps, np.where(corrected, POSITIVE, labels))
+    actor = np.where(corrected, ACTOR_CORRECTION, ACTOR_POLICY)
+    assert (
+        indicator_report(fitted.policy, examples, np.full(steps.num_steps, ACTOR_POLICY), seed=0)["indicator_gain"]
+        > 0.2
+    )
+    assert abs(indicator_report(fitted.policy, examples, actor, seed=0)["indicator_gain"]) < 0.1
 
 
 def test_a_gain_that_may_be_none_is_warned_of() -> None:
@@ -73,4 +86,4 @@ def test_without_two_indicators_to_compare_there_is_no_report(steps: StepData, o
     """Dropped steps do not count, nor do those without an indicator."""
     indicator = np.where(steps.episode % 2 == 1, POSITIVE, other)
     fitted, examples = fit(steps, indicator, weight=(indicator != NEGATIVE).astype(float))
-    assert indicator_report(fitted.policy, examples, seed=0) == {}
+    assert indicator_report(fitted.policy, examples, steps.actor, seed=0) == {}
