@@ -5,13 +5,26 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from recap_bench.commands import collect, compare, doctor, evaluate, inspect, listing, replay, report, run, speed
+from recap_bench.commands import (
+    collect,
+    compare,
+    control,
+    doctor,
+    evaluate,
+    inspect,
+    listing,
+    replay,
+    report,
+    run,
+    speed,
+)
 from recap_bench.errors import RecapBenchError, StorageError
 
 # Each module has HELP, add_arguments(parser) and execute(args) -> exit code; it imports heavy packages when executed.
 COMMANDS: dict[str, ModuleType] = {
     "list": listing,
     "run": run,
+    "control": control,
     "collect": collect,
     "evaluate": evaluate,
     "report": report,

@@ -127,6 +127,18 @@ class RunConfig:
         paths = {"out": str(self.out), "cache": str(self.cache)}
         return {**asdict(self), **paths, "pretrained": str(self.pretrained) if self.pretrained else None}
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
+        lists = {name: tuple(values[name]) for name in ("tasks", "methods", "seeds")}
+        others = values["pretraining_tasks"]
+        groups = {"gate": GateConfig(**values["gate"]), "learning": LearningConfig.from_dict(values["learning"])}
+        paths = {"pretrained": Path(values["pretrained"]) if values["pretrained"] else None}
+        try:
+            return cls(**{**values, **lists, **groups, **paths, "pretraining_tasks": tuple(others) if others else None})
+        except TypeError as error:
+            raise ConfigurationError(f"Not a run's config: {error}.") from error
+
     def _wrong_lists(self) -> list[str]:
         wrong = []
         for name in ("tasks", "methods", "seeds"):

@@ -36,7 +36,7 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     folder = RunFolder(config.out, pretraining_folder(config))
     with explained(folder), folder.locked():
         folder.adopt(config)
-        return _run_all(config, folder, parts, _logging(folder, observe))
+        return _run_all(config, folder, parts, logging(folder, observe))
 
 
 def _run_all(config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer) -> list[dict[str, Any]]:
@@ -48,17 +48,18 @@ def _run_all(config: RunConfig, folder: RunFolder, parts: Parts, observe: Observ
         with folder.pretraining_locked():
             adopt_recipe(config, folder.pretraining)
             for phase in shared:
-                _run_phase(phase, phases, folder, observe)
+                run_phase(phase, phases, folder, observe)
         for phase in planned[len(shared) :]:
-            _run_phase(phase, phases, folder, observe)
+            run_phase(phase, phases, folder, observe)
             if phase.name == plan.EVALUATION:
-                summary = _aggregate(planned, folder)
+                summary = aggregate(planned, folder)
     finally:
         phases.close()
     return summary
 
 
-def _run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observer) -> None:
+def run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observer) -> None:
+    """Do the work of `phase` unless its result is there."""
     found = folder.result(phase)
     if found is not None:
         observe(PhaseFinished(phase, found, seconds=0.0, resumed=True))
@@ -71,7 +72,7 @@ def _run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observe
     observe(PhaseFinished(phase, result, time.monotonic() - started, resumed=False))
 
 
-def _aggregate(planned: tuple[Phase, ...], folder: RunFolder) -> list[dict[str, Any]]:
+def aggregate(planned: tuple[Phase, ...], folder: RunFolder) -> list[dict[str, Any]]:
     """Write rows.csv and summary.json from the evaluations finished so far and return the summary."""
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for phase in planned:
@@ -92,7 +93,7 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
 
 
-def _logging(folder: RunFolder, observe: Observer) -> Observer:
+def logging(folder: RunFolder, observe: Observer) -> Observer:
     """Return an observer that also writes finished phases and warnings to the run's log."""
 
     def observe_and_log(event: Event) -> None:

@@ -138,13 +138,10 @@ class Phases:
         return {"pretrained": self._folder.relative(phase, path)}
 
     def _fit(self, phase: Phase) -> dict[str, Any]:
-        method = self.methods[phase.method]
-        groups = plan.data_groups(self.config, method, phase)
-        steps = self._store(phase).load(groups)
-        context = self._context(phase, steps, (phase.task,))
-        before = plan.fit_before(phase)
-        previous = self._folder.folder(before) if before else None
-        result = method.fit(replace(context, pretrained=self._pretrained(), previous=previous))
+        groups = self._groups(phase)
+        context = self._context(phase, self._store(phase).load(groups), (phase.task,))
+        context = replace(context, pretrained=self._pretrained(), previous=self._previous(phase))
+        result = self.methods[phase.method].fit(context)
         for message in result.warnings:
             self._observe(Warned(phase, message))
         return {
@@ -154,6 +151,15 @@ class Phases:
             "diagnostics": result.diagnostics,
             "warnings": list(result.warnings),
         }
+
+    def _groups(self, phase: Phase) -> list[str]:
+        """Return the groups of the store that the fit `phase` sees."""
+        return plan.data_groups(self.config, self.methods[phase.method], phase)
+
+    def _previous(self, phase: Phase) -> Path | None:
+        """Return the folder of the fit before `phase`."""
+        before = plan.fit_before(phase)
+        return self._folder.folder(before) if before else None
 
     def _evaluate(self, phase: Phase) -> dict[str, Any]:
         result = self._evaluation(phase, self.config.evaluation_episodes, {})
@@ -182,6 +188,7 @@ class Phases:
         )
 
     def _pretrained(self) -> Path:
+        """Return the folder of the networks that fits start from."""
         phase = plan.pretraining_plan(self.config)[-1]
         return self._folder.adopt_pretrained(self._folder.home(phase) / self._needed(phase)["pretrained"])
 

@@ -1,0 +1,118 @@
+"""Controls: other methods on the episodes of a finished run, so that nothing differs but how they learn.
+
+A control has the pre-training, the episodes and the start states of its run, and is laid out as a run is: fits,
+evaluations, rows. What a method would have collected itself is another question, which a run answers.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from recap_bench.config import RunConfig
+from recap_bench.data.files import write_text_atomically
+from recap_bench.data.store import Store
+from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.loop import plan
+from recap_bench.loop.events import Observer, RunPlanned, ignore
+from recap_bench.loop.iterate import aggregate, logging, run_phase
+from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
+from recap_bench.loop.plan import Phase
+from recap_bench.loop.recovery import explained
+from recap_bench.loop.run_folder import RunFolder
+
+SOURCE = "source.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose data a control learns from."""
+
+    run: str
+    """Folder of the run."""
+    method: str
+    """The method that collected them."""
+    iteration: int
+    """The iteration that was fitted on them, >= 1."""
+
+    def fit(self, phase: Phase) -> Phase:
+        """Return the fit that saw the same episodes as `phase`."""
+        return Phase(phase.task, phase.seed, self.method, self.iteration, plan.FIT)
+
+
+def control(
+    config: RunConfig, source: Source, observe: Observer = ignore, parts: Parts = REAL_PARTS
+) -> list[dict[str, Any]]:
+    """Fit the methods of `config` on what `source` learned from, evaluate them, and return the summary.
+
+    `config` is that of the run, but for `out`, the methods and what the control changes. Goes on where it was stopped.
+    Raises ConfigurationError for a method that cannot be a control or a folder that holds another one, DataError if
+    the run has no such fit; else as `run` does.
+    """
+    folder = RunFolder(config.out)
+    with explained(folder), folder.locked():
+        folder.adopt(config)
+        _adopt(source, config.out / SOURCE)
+        observe = logging(folder, observe)
+        phases = _Controls(config, folder, parts, observe, source)
+        planned = tuple(_plan(config, source))
+        observe(RunPlanned(planned))
+        try:
+            for phase in planned:
+                run_phase(phase, phases, folder, observe)
+        finally:
+            phases.close()
+        return aggregate(planned, folder)
+
+
+class _Controls(Phases):
+    """Phases whose fits see the data of another run."""
+
+    def __init__(self, config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer, source: Source) -> None:
+        super().__init__(config, folder, parts, observe)
+        self._source, self._origin = source, RunFolder(Path(source.run))
+        for name in config.methods:
+            if not self.methods[name].iterates:
+                raise ConfigurationError(f"{name} learns from demonstrations only: {source.run} has its evaluation.")
+
+    def _groups(self, phase: Phase) -> list[str]:
+        """Take over the episodes of the source's fit."""
+        fit = self._source.fit(phase)
+        result = self._origin.result(fit)
+        if result is None:
+            raise DataError(f"{self._origin.path} has no finished fit of {fit.title}.")
+        groups: list[str] = result["groups"]
+        if not self.methods[phase.method].uses_corrections and any(
+            name.endswith(f"-{plan.CORRECTED}") for name in groups
+        ):
+            raise ConfigurationError(f"{phase.method} learns without corrections, and {fit.title} has seen some.")
+        theirs = Store.open(self._origin.seed_folder(phase) / "store")
+        for group in groups:
+            self._store(phase).link(theirs, group)
+        return groups
+
+    def _pretrained(self) -> Path:
+        return self._folder.adopt_pretrained(self._origin.path / "pretrained")
+
+    def _previous(self, phase: Phase) -> Path | None:
+        before = plan.fit_before(self._source.fit(phase))
+        return self._origin.folder(before) if before else None
+
+
+def _plan(config: RunConfig, source: Source) -> Iterator[Phase]:
+    names = (plan.FIT, plan.EVALUATION, plan.CHECK) if config.check_episodes else (plan.FIT, plan.EVALUATION)
+    for task in config.tasks:
+        for seed in config.seeds:
+            for method in config.methods:
+                yield from (Phase(task, seed, method, source.iteration, name) for name in names)
+
+
+def _adopt(source: Source, file: Path) -> None:
+    """Write the source, or check that the control in the folder is of the same one."""
+    wanted = asdict(source)
+    if not file.exists():
+        write_text_atomically(file, json.dumps(wanted, indent=1))
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if found != wanted:
+        raise ConfigurationError(f"{file.parent} holds a control of {found}, received {wanted}. Use another --out.")

@@ -1,0 +1,77 @@
+"""Other methods on the data of a finished toy run."""
+
+import json
+
+import pytest
+
+from recap_bench.config import RunConfig
+from recap_bench.data.store import Store
+from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.loop.control import Source, control
+from recap_bench.loop.events import PhaseFinished
+from recap_bench.loop.iterate import run
+from tests.loop.toy_method import TOY_PARTS, toy_config
+
+SEED_FOLDER = "Espresso-v0/seed0"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "toy"
+    run(toy_config(out), parts=TOY_PARTS)
+    return out
+
+
+def fitted(out, method, iteration):
+    return json.loads((out / SEED_FOLDER / f"methods/{method}/iteration{iteration}/fit.json").read_text())
+
+
+def rows(out):
+    header, *lines = (line.split(",") for line in (out / "rows.csv").read_text().splitlines())
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+@pytest.mark.parametrize("iteration", [1, 2])
+def test_a_control_sees_the_same_episodes_and_starts_from_the_same_states(finished, tmp_path, iteration):
+    out = tmp_path / "control"
+    summary = control(
+        toy_config(out, methods=("awr",)), Source(str(finished), "filtered_bc", iteration), parts=TOY_PARTS
+    )
+    assert [(entry["method"], entry["iteration"]) for entry in summary] == [("awr", iteration)]
+    here, there = fitted(out, "awr", iteration), fitted(finished, "filtered_bc", iteration)
+    assert here["groups"] == there["groups"]
+    assert here["diagnostics"] == there["diagnostics"]
+    assert Store.open(out / SEED_FOLDER / "store").groups() == sorted(there["groups"])
+    starts = {row["env_seed"] for row in rows(finished) if row["method"] == "filtered_bc"}
+    assert {row["env_seed"] for row in rows(out)} == starts
+    assert (out / "pretrained" / "start.json").exists()
+
+
+def test_a_finished_control_is_not_done_again(finished, tmp_path):
+    config, source = toy_config(tmp_path / "control", methods=("recap",)), Source(str(finished), "recap", 2)
+    first = control(config, source, parts=TOY_PARTS)
+    events = []
+    assert control(config, source, events.append, TOY_PARTS) == first
+    assert all(event.resumed for event in events if isinstance(event, PhaseFinished))
+    with pytest.raises(ConfigurationError, match="holds a control of"):
+        control(config, Source(str(finished), "recap", 1), parts=TOY_PARTS)
+
+
+@pytest.mark.parametrize(
+    ("methods", "source", "message"),
+    [
+        (("sft",), ("recap", 1), "sft learns from demonstrations only"),
+        (("filtered_bc",), ("recap", 1), "filtered_bc learns without corrections"),  # the toy's does
+        (("recap",), ("awr", 1), "no finished fit of Espresso-v0 seed 0: awr iteration 1"),
+    ],
+)
+def test_what_cannot_be_a_control_is_refused(finished, tmp_path, methods, source, message):
+    with pytest.raises((ConfigurationError, DataError), match=message):
+        control(toy_config(tmp_path / "control", methods=methods), Source(str(finished), *source), parts=TOY_PARTS)
+
+
+def test_a_config_comes_back_from_its_file(finished):
+    written = json.loads((finished / "config.json").read_text())["config"]
+    assert RunConfig.from_dict(written) == toy_config(finished)
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        RunConfig.from_dict({**written, "nonsense": 1})
