@@ -52,11 +52,13 @@ def control(
     """
     folder = RunFolder(config.out)
     with explained(folder), folder.locked():
-        folder.adopt(config)
-        _adopt(source, config.out / SOURCE)
         observe = logging(folder, observe)
         phases = _Controls(config, folder, parts, observe, source)
         planned = tuple(_plan(config, source))
+        for phase in planned:
+            phases.shared_groups(phase)  # refuses what cannot be before anything is written
+        folder.adopt(config)
+        _adopt(source, config.out / SOURCE)
         observe(RunPlanned(planned))
         try:
             for phase in planned:
@@ -72,21 +74,23 @@ class _Controls(Phases):
     def __init__(self, config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer, source: Source) -> None:
         super().__init__(config, folder, parts, observe)
         self._source, self._origin = source, RunFolder(Path(source.run))
-        for name in config.methods:
-            if not self.methods[name].iterates:
-                raise ConfigurationError(f"{name} learns from demonstrations only: {source.run} has its evaluation.")
 
-    def _groups(self, phase: Phase) -> list[str]:
-        """Take over the episodes of the source's fit."""
-        fit = self._source.fit(phase)
+    def shared_groups(self, phase: Phase) -> list[str]:
+        """Return the groups of the source's fit; raise an error if the method of `phase` cannot learn from them."""
+        fit, method = self._source.fit(phase), self.methods[phase.method]
+        if not method.iterates:
+            raise ConfigurationError(f"{phase.method} learns from demonstrations only: {self._source.run} has that.")
         result = self._origin.result(fit)
         if result is None:
             raise DataError(f"{self._origin.path} has no finished fit of {fit.title}.")
         groups: list[str] = result["groups"]
-        if not self.methods[phase.method].uses_corrections and any(
-            name.endswith(f"-{plan.CORRECTED}") for name in groups
-        ):
+        if not method.uses_corrections and any(name.endswith(f"-{plan.CORRECTED}") for name in groups):
             raise ConfigurationError(f"{phase.method} learns without corrections, and {fit.title} has seen some.")
+        return groups
+
+    def _groups(self, phase: Phase) -> list[str]:
+        """Take over the episodes of the source's fit."""
+        groups = self.shared_groups(phase)
         theirs = Store.open(self._origin.seed_folder(phase) / "store")
         for group in groups:
             self._store(phase).link(theirs, group)

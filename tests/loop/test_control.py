@@ -47,6 +47,12 @@ def test_a_control_sees_the_same_episodes_and_starts_from_the_same_states(finish
     assert (out / "pretrained" / "start.json").exists()
 
 
+def test_the_method_of_the_run_comes_out_as_there(finished, tmp_path):
+    out = tmp_path / "toy"
+    control(toy_config(out, methods=("recap",)), Source(str(finished), "recap", 2), parts=TOY_PARTS)
+    assert rows(out) == [row for row in rows(finished) if (row["method"], row["iteration"]) == ("recap", "2")]
+
+
 def test_a_finished_control_is_not_done_again(finished, tmp_path):
     config, source = toy_config(tmp_path / "control", methods=("recap",)), Source(str(finished), "recap", 2)
     first = control(config, source, parts=TOY_PARTS)
@@ -68,6 +74,7 @@ def test_a_finished_control_is_not_done_again(finished, tmp_path):
 def test_what_cannot_be_a_control_is_refused(finished, tmp_path, methods, source, message):
     with pytest.raises((ConfigurationError, DataError), match=message):
         control(toy_config(tmp_path / "control", methods=methods), Source(str(finished), *source), parts=TOY_PARTS)
+    assert not (tmp_path / "control" / "config.json").exists()
 
 
 def test_a_config_comes_back_from_its_file(finished):

@@ -59,6 +59,7 @@ def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> Non
         (["report", "nowhere"], "No evaluation rows"),
         (["replay", "nowhere"], "No episode store"),
         (["inspect", "nowhere"], "No run at nowhere"),
+        (["control", "nowhere", "--methods", "awr", "--out", "elsewhere"], "No run at nowhere"),
         (["compare", "nowhere", "nowhere"], "No evaluation rows at nowhere"),
         (["evaluate", "--task", "Espresso-v0", "--policy", "nowhere"], "nowhere"),
         (["collect", "--task", "Espresso-v0", "--corrections", "--out", "x"], "needs a policy to correct"),
