@@ -1,6 +1,7 @@
 """Evaluate a policy on fresh seeds: success, throughput, stages and failure modes, with 95 % intervals.
 
-Episode i starts from environment seed S + i.
+Episode i starts from environment seed S + i, or, with --starts-of, where that of another evaluation did: then
+`recap-bench compare` pairs the two.
 """
 
 import argparse
@@ -17,11 +18,13 @@ from recap_bench.commands.options import (
     add_threads,
     add_workers,
     limit_threads,
+    run_above,
     simulations,
 )
 
 if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
+    from recap_bench.loop.evaluate import Labels
     from recap_bench.loop.pilots import Controllers
     from recap_bench.loop.workers import Fleet
     from recap_bench.policy import Policy
@@ -37,8 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--condition", default=None, help="positive, negative or none; else the checkpoint's")
     parser.add_argument("--guidance", type=float, default=None, help="guidance; else the checkpoint's")
     parser.add_argument("--sampling-noise", type=float, default=None, help="scale of noise; else the checkpoint's")
-    parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
-    parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
+    parser.add_argument("--name", default=None, help="what rows call the policy; by default what --policy says")
+    parser.add_argument("--episodes", type=int, default=None, help="number of episodes; by default 100")
+    parser.add_argument("--seed", type=int, default=None, help="environment seed of the first episode; by default 0")
+    parser.add_argument(
+        "--starts-of",
+        type=Path,
+        default=None,
+        metavar="ROWS",
+        help="start states of this evaluation instead, e.g. RUN/TASK/seed0/methods/recap/iteration1/evaluation.csv",
+    )
     add_num_envs(parser)
     add_threads(parser)
     add_workers(parser)
@@ -52,18 +63,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run the episodes, print the measures, and write the files."""
     limit_threads(args.threads)
-    from recap_bench.loop.evaluate import Labels, evaluate
+    from recap_bench.loop.evaluate import evaluate
     from recap_bench.loop.run_folder import write_rows
     from recap_bench.reporting.progress import make_display
 
-    seeds = [args.seed + index for index in range(args.episodes)]
+    seeds, labels = _assignment(args)
     with make_display() as display, simulations(args, "evaluation") as opened:
 
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"evaluate {args.policy}", done, total, f"success rate {partial['success_rate']:.2f}")
 
-        display.update(f"evaluate {args.policy}", 0, args.episodes)
-        result = evaluate(opened, _controllers(args, opened), seeds, Labels(args.policy), report).to_dict()
+        display.update(f"evaluate {args.policy}", 0, len(seeds))
+        result = evaluate(opened, _controllers(args, opened), seeds, labels, report).to_dict()
     for path in (args.json, args.csv):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +84,30 @@ def execute(args: argparse.Namespace) -> int:
         write_rows(args.csv, result["rows"])
     print(json.dumps({name: value for name, value in result.items() if name != "rows"}, indent=1))
     return 0
+
+
+def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":
+    """Return the environment seeds, and what the rows are labelled with; with --starts-of, set --start to match."""
+    from recap_bench.envs.catalog import normalise_task_name
+    from recap_bench.errors import ConfigurationError, DataError
+    from recap_bench.loop.evaluate import Labels
+    from recap_bench.reporting.tables import read_rows
+
+    name, rows_file = args.name or args.policy, args.starts_of
+    if rows_file is None:
+        first = args.seed or 0
+        return [first + index for index in range(100 if args.episodes is None else args.episodes)], Labels(name)
+    if args.seed is not None or args.episodes is not None:
+        raise ConfigurationError("--seed and --episodes have no effect with --starts-of, which has its own.")
+    task, rows = normalise_task_name(args.task), read_rows(rows_file)
+    if set(rows["task"]) != {task} or len(of := rows[["seed", "iteration"]].drop_duplicates()) > 1:
+        raise DataError(f"{rows_file} must hold one evaluation of {task}: of one training seed and iteration.")
+    run = run_above(rows_file)
+    args.start = args.start or run.get("start")
+    if run.get("randomization", args.randomization) != args.randomization:
+        raise ConfigurationError(f"{rows_file} was flown with --randomization {run['randomization']}: give the same.")
+    seed, iteration = (int(value) for value in of.iloc[0])
+    return [int(value) for value in rows["env_seed"].drop_duplicates()], Labels(name, "", seed, iteration)
 
 
 def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "Controllers":

@@ -1,10 +1,12 @@
 """Options that several commands share."""
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
@@ -61,6 +63,14 @@ def limit_threads(threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def run_above(file: Path) -> dict[str, Any]:
+    """Return the config of the run in whose folder `file` lies, {} if it lies in none."""
+    for folder in file.resolve().parents:
+        if (folder / "config.json").is_file():
+            return dict(json.loads((folder / "config.json").read_text()).get("config", {}))
+    return {}
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

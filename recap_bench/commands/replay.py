@@ -4,11 +4,11 @@ The exit code is 1 when it does not come out as recorded.
 """
 
 import argparse
-import json
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from recap_bench.commands.options import run_above
 from recap_bench.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -92,10 +92,6 @@ def _scenery(args: argparse.Namespace, store: Path) -> "Scenery":
     """Return what the options say, else what the run says whose store this is."""
     from recap_bench.reporting.film import Scenery
 
-    run: dict[str, Any] = {}
-    for folder in store.resolve().parents:
-        if (folder / "config.json").is_file():
-            run = json.loads((folder / "config.json").read_text())["config"]
-            break
+    run = run_above(store)
     randomization = args.randomization or run.get("randomization", "standard")
     return Scenery(randomization, args.start or run.get("start"))

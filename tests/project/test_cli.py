@@ -120,6 +120,22 @@ def test_evaluation_writes_measures_and_one_row_per_episode(tmp_path: Path) -> N
     assert [row["success"] for row in rows] == ["False", "False"]
 
 
+def test_another_policy_can_start_where_an_evaluation_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (str(tmp_path / name) for name in ("idle.csv", "still.csv"))
+    task = ["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--num-envs", "2", "--threads", "1"]
+    assert main([*task, "--episodes", "2", "--seed", "5", "--csv", first]) == 0
+    assert main([*task, "--starts-of", first, "--name", "still", "--csv", second]) == 0
+    with Path(second).open() as rows:
+        assert [row["env_seed"] for row in csv.DictReader(rows)] == ["5", "6"]
+    assert main(["compare", second, first, "--method", "still", "--against", "idle"]) == 0
+    capsys.readouterr()
+    assert main([*task, "--starts-of", first, "--episodes", "3"]) == 2
+    assert "--seed and --episodes have no effect with --starts-of" in capsys.readouterr().err
+    box = ["evaluate", "--task", "BoxAssembly-v0", "--policy", "idle", "--starts-of", first]
+    assert main(box) == 2
+    assert "must hold one evaluation of BoxAssembly-v0" in capsys.readouterr().err
+
+
 def test_a_collected_episode_replays_as_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "store"
     size = ["--episodes", "2", "--num-envs", "2", "--threads", "1"]
