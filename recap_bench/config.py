@@ -130,13 +130,13 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
-        lists = {name: tuple(values[name]) for name in ("tasks", "methods", "seeds")}
-        others = values["pretraining_tasks"]
-        groups = {"gate": GateConfig(**values["gate"]), "learning": LearningConfig.from_dict(values["learning"])}
-        paths = {"pretrained": Path(values["pretrained"]) if values["pretrained"] else None}
         try:
+            lists = {name: tuple(values[name]) for name in ("tasks", "methods", "seeds")}
+            others = values["pretraining_tasks"]
+            groups = {"gate": GateConfig(**values["gate"]), "learning": LearningConfig.from_dict(values["learning"])}
+            paths = {"pretrained": Path(values["pretrained"]) if values["pretrained"] else None}
             return cls(**{**values, **lists, **groups, **paths, "pretraining_tasks": tuple(others) if others else None})
-        except TypeError as error:
+        except (KeyError, TypeError) as error:
             raise ConfigurationError(f"Not a run's config: {error}.") from error
 
     def _wrong_lists(self) -> list[str]:

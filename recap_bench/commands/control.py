@@ -8,7 +8,7 @@ both. A stopped control goes on when the same command is given again.
 import argparse
 from pathlib import Path
 
-from recap_bench.commands.options import add_device, add_threads, add_workers, limit_threads
+from recap_bench.commands.options import add_device, add_settings, add_threads, add_workers, limit_threads
 
 HELP = "fit other methods on the data of a run"
 
@@ -20,13 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-of", default=None, metavar="METHOD", help="whose data; else the run's first method's")
     parser.add_argument("--iteration", type=int, default=None, help="which fit's data; else the run's last")
     parser.add_argument("--seeds", nargs="+", type=int, default=None, metavar="S", help="training seeds; else all")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help="options that differ from the run's, e.g. learning.labels.look_ahead=25 check_episodes=96",
-    )
+    add_settings(parser, "options that differ from the run's, e.g. learning.labels.look_ahead=25 check_episodes=96")
     parser.add_argument("--out", type=Path, required=True, help="folder of the control")
     add_threads(parser)
     add_workers(parser)

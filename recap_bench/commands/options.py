@@ -65,6 +65,11 @@ def limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
+def add_settings(parser: argparse.ArgumentParser, use: str) -> None:
+    """Add --set."""
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=use)
+
+
 def run_above(file: Path) -> dict[str, Any]:
     """Return the config of the run in whose folder `file` lies, {} if it lies in none."""
     for folder in file.resolve().parents:

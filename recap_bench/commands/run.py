@@ -7,7 +7,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recap_bench.commands.options import add_device, add_start, add_tasks, add_threads, all_tasks, limit_threads
+from recap_bench.commands.options import (
+    add_device,
+    add_settings,
+    add_start,
+    add_tasks,
+    add_threads,
+    all_tasks,
+    limit_threads,
+)
 
 if TYPE_CHECKING:
     from recap_bench.config import RunConfig
@@ -53,13 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pretrained", type=Path, default=None, help="use this finished pre-training of the cache")
     parser.add_argument("--cache", type=Path, default=None, help="folder of pre-trainings; by default runs/pretrained")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help="options of RunConfig, e.g. learning.labels.look_ahead=25",
-    )
+    add_settings(parser, "options of RunConfig, e.g. learning.labels.look_ahead=25")
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; by default runs/PRESET")
     add_threads(parser)
     add_device(parser)

@@ -16,7 +16,7 @@ from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.loop import plan
 from recap_bench.loop.events import Observer, RunPlanned, ignore
-from recap_bench.loop.iterate import aggregate, logging, run_phase
+from recap_bench.loop.iterate import logging, run_phases
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
 from recap_bench.loop.recovery import explained
@@ -56,16 +56,15 @@ def control(
         phases = _Controls(config, folder, parts, observe, source)
         planned = tuple(_plan(config, source))
         for phase in planned:
-            phases.shared_groups(phase)  # refuses what cannot be before anything is written
+            if phase.name == plan.FIT:
+                phases.shared_groups(phase)  # refuses what cannot be before anything is written
         folder.adopt(config)
         _adopt(source, config.out / SOURCE)
         observe(RunPlanned(planned))
         try:
-            for phase in planned:
-                run_phase(phase, phases, folder, observe)
+            return run_phases(planned, phases, folder, observe)
         finally:
             phases.close()
-        return aggregate(planned, folder)
 
 
 class _Controls(Phases):
@@ -105,11 +104,10 @@ class _Controls(Phases):
 
 
 def _plan(config: RunConfig, source: Source) -> Iterator[Phase]:
-    names = (plan.FIT, plan.EVALUATION, plan.CHECK) if config.check_episodes else (plan.FIT, plan.EVALUATION)
     for task in config.tasks:
         for seed in config.seeds:
             for method in config.methods:
-                yield from (Phase(task, seed, method, source.iteration, name) for name in names)
+                yield from plan.fit_and_judge(config, Phase(task, seed, method, source.iteration, plan.FIT))
 
 
 def _adopt(source: Source, file: Path) -> None:

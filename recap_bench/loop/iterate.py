@@ -9,6 +9,7 @@ condition.
 import json
 import resource
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from recap_bench.config import RunConfig
@@ -47,19 +48,23 @@ def _run_all(config: RunConfig, folder: RunFolder, parts: Parts, observe: Observ
     try:
         with folder.pretraining_locked():
             adopt_recipe(config, folder.pretraining)
-            for phase in shared:
-                run_phase(phase, phases, folder, observe)
-        for phase in planned[len(shared) :]:
-            run_phase(phase, phases, folder, observe)
-            if phase.name == plan.EVALUATION:
-                summary = aggregate(planned, folder)
+            run_phases(shared, phases, folder, observe)
+        return run_phases(planned[len(shared) :], phases, folder, observe)
     finally:
         phases.close()
+
+
+def run_phases(planned: Sequence[Phase], phases: Phases, folder: RunFolder, observe: Observer) -> list[dict[str, Any]]:
+    """Run what is left of `planned` and return the summary of its evaluations, which is written after each of them."""
+    summary: list[dict[str, Any]] = []
+    for phase in planned:
+        _run_phase(phase, phases, folder, observe)
+        if phase.name == plan.EVALUATION:
+            summary = _aggregate(planned, folder)
     return summary
 
 
-def run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observer) -> None:
-    """Do the work of `phase` unless its result is there."""
+def _run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observer) -> None:
     found = folder.result(phase)
     if found is not None:
         observe(PhaseFinished(phase, found, seconds=0.0, resumed=True))
@@ -72,7 +77,7 @@ def run_phase(phase: Phase, phases: Phases, folder: RunFolder, observe: Observer
     observe(PhaseFinished(phase, result, time.monotonic() - started, resumed=False))
 
 
-def aggregate(planned: tuple[Phase, ...], folder: RunFolder) -> list[dict[str, Any]]:
+def _aggregate(planned: Sequence[Phase], folder: RunFolder) -> list[dict[str, Any]]:
     """Write rows.csv and summary.json from the evaluations finished so far and return the summary."""
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for phase in planned:

@@ -1,7 +1,7 @@
 """The phases of a run, in order, and what each reads and writes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recap_bench import seeding
 from recap_bench.config import RunConfig
@@ -105,6 +105,12 @@ def behaviour(phase: Phase) -> Phase:
     return Phase(phase.task, phase.seed, phase.method, phase.iteration - 1, FIT)
 
 
+def fit_and_judge(config: RunConfig, fit: Phase) -> list[Phase]:
+    """Return a fit of iteration k >= 1 and the phases that judge its policy."""
+    judging = (EVALUATION, CHECK) if config.check_episodes else (EVALUATION,)
+    return [fit, *(replace(fit, name=name) for name in judging)]
+
+
 def fit_before(fit: Phase) -> Phase | None:
     """Return the fit whose policy collected the last round that `fit` sees; None for the fit on demonstrations."""
     if fit.iteration == 0:
@@ -138,6 +144,4 @@ def _iterations(config: RunConfig, method: Method, start: Phase) -> Iterator[Pha
     for iteration in range(1, config.iterations + 1 if method.iterates else 1):
         fit = Phase(start.task, start.seed, method.name, iteration, FIT)
         yield from collections(config, method, fit)
-        yield fit
-        for name in (EVALUATION, CHECK) if config.check_episodes else (EVALUATION,):
-            yield Phase(start.task, start.seed, method.name, iteration, name)
+        yield from fit_and_judge(config, fit)

@@ -82,3 +82,7 @@ def test_a_config_comes_back_from_its_file(finished):
     assert RunConfig.from_dict(written) == toy_config(finished)
     with pytest.raises(ConfigurationError, match="nonsense"):
         RunConfig.from_dict({**written, "nonsense": 1})
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        RunConfig.from_dict({**written, "gate": {**written["gate"], "nonsense": 1}})
+    with pytest.raises(ConfigurationError, match="seeds"):
+        RunConfig.from_dict({name: value for name, value in written.items() if name != "seeds"})
