@@ -52,3 +52,16 @@ def test_padding_does_not_change_the_encoding():
         encoder = InstructionEncoder(5, 16)
     tokens = torch.tensor([[2, 3, PADDING, PADDING]])
     torch.testing.assert_close(encoder(tokens), encoder(tokens[:, :2]))
+
+
+def test_an_instruction_is_the_mean_of_its_words_and_only_they_learn():
+    with isolated_rng(0):
+        encoder = InstructionEncoder(5, 16)
+    tokens = torch.full((2, MAX_WORDS), PADDING)
+    tokens[0, :3] = torch.tensor([2, 4, 4])
+    mean = encoder.embedding.weight[[2, 4, 4]].mean(dim=0, keepdim=True)
+    encoded = encoder(tokens)
+    torch.testing.assert_close(encoded[:1], encoder.layers(mean))
+    torch.testing.assert_close(encoded[1:], encoder.layers(torch.zeros(1, 16)))
+    encoded.sum().backward()
+    assert encoder.embedding.weight.grad.any(dim=1).nonzero().ravel().tolist() == [2, 4]
