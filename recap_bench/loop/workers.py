@@ -6,9 +6,11 @@ is most of the time. What happens in an episode does not depend on the process t
 
 import math
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -135,9 +137,18 @@ def fly(
     return collect(simulations, controllers, seeds, origin)
 
 
+def _end_with_parent() -> None:
+    """Wait for the parent's end, and end this process at once: killed, it could not say so before the next episode."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _work(connection: Connection, threads: int) -> None:
     """Fly what the parent asks for until it hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     envs: dict[bytes, TaskVectorEnv] = {}
     while True:
         try:

@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +32,19 @@ class CountingPolicy(SteadyPolicy):
     def act(self, observation, instructions, rngs):
         assert len(rngs) == self.rows, f"{len(rngs)} rows instead of {self.rows}"
         return super().act(observation, instructions, rngs)
+
+
+class SlowPolicy(SteadyPolicy):
+    """Says that it thinks, and takes its time."""
+
+    def act(self, observation, instructions, rngs):
+        print("thinking", flush=True)
+        time.sleep(600)
+        return super().act(observation, instructions, rngs)
+
+
+def fly_slowly():
+    list(fly(fleet(Workers(1, threads=1)), Controllers(SlowPolicy()), range(2), ORIGIN))
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +98,14 @@ def test_a_killed_worker_is_noticed():
         list(episodes)
     with pytest.raises(WorkerError, match=r"ended.*Start new ones"):
         list(fly(fleet(crew), CONTROLLERS["policy"], range(4), ORIGIN))
+
+
+def test_workers_end_at_once_with_a_parent_that_is_killed():
+    command = [sys.executable, "-c", "from tests.loop.test_workers import fly_slowly; fly_slowly()"]
+    parent = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "thinking\n"
+    parent.kill()
+    parent.communicate(timeout=60)  # its output ends when nobody is left who could write to it
 
 
 def test_a_run_with_workers_has_the_rows_of_a_run_without(tmp_path):
