@@ -45,11 +45,11 @@ class Descent:
 
         On CUDA its Python code runs for the first steps only: what changes later has to be in tensors.
         """
-        self._network, self._loss = network, loss
+        self._weights, self._loss = list(network.parameters()), loss
         on_cuda = draw.device.type == "cuda"
         rate = torch.tensor(learning_rate, device=draw.device) if on_cuda else learning_rate
         self.optimiser = torch.optim.AdamW(
-            network.parameters(), lr=rate, weight_decay=weight_decay, fused=True, capturable=on_cuda
+            self._weights, lr=rate, weight_decay=weight_decay, fused=True, capturable=on_cuda
         )
         self._take = _Recorded(self._eager, draw) if on_cuda else self._eager
 
@@ -61,9 +61,15 @@ class Descent:
         loss = self._loss()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), GRADIENT_CLIP)
+        self._clip()
         self.optimiser.step()
         return loss.detach()
+
+    def _clip(self) -> None:
+        """Shorten the gradient to GRADIENT_CLIP; a short one, which nearly all are, is not gone through for nothing."""
+        norm = nn.utils.get_total_norm(weight.grad for weight in self._weights if weight.grad is not None)
+        if norm.is_cuda or norm > GRADIENT_CLIP:  # what is recorded on CUDA cannot ask
+            nn.utils.clip_grads_with_norm_(self._weights, GRADIENT_CLIP, norm)
 
 
 class _Recorded:
