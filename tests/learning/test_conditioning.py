@@ -66,11 +66,10 @@ def test_corrections_that_are_told_from_the_policys_actions_are_no_gain(steps: S
     labels = np.random.default_rng(0).choice([POSITIVE, NEGATIVE], steps.num_steps)
     fitted, examples = fit(steps, np.where(corrected, POSITIVE, labels))
     actor = np.where(corrected, ACTOR_CORRECTION, ACTOR_POLICY)
-    assert (
-        indicator_report(fitted.policy, examples, np.full(steps.num_steps, ACTOR_POLICY), seed=0)["indicator_gain"]
-        > 0.2
-    )
-    assert abs(indicator_report(fitted.policy, examples, actor, seed=0)["indicator_gain"]) < 0.1
+    everyone = indicator_report(fitted.policy, examples, np.full(steps.num_steps, ACTOR_POLICY), seed=0)
+    policies = indicator_report(fitted.policy, examples, actor, seed=0)
+    assert everyone["indicator_gain"] > 0.4
+    assert abs(policies["indicator_gain"]) < 0.2  # -0.02 to 0.10 with five draws of the labels
 
 
 def test_a_gain_that_may_be_none_is_warned_of() -> None:
