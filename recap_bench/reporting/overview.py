@@ -52,5 +52,11 @@ def _marks(axes: Axes, line: pd.DataFrame, y: list[float], value: str, prefix: s
 
 
 def _sizes(lines: pd.DataFrame) -> str:
-    seeds, episodes, last = (int(lines[name].max()) for name in ("seeds", "episodes", "iteration"))
-    return f"{seeds} seed(s), {episodes} episodes, iteration {last}"
+    seeds, episodes = (_range(lines[name]) for name in ("seeds", "episodes"))
+    return f"{seeds} seed(s), {episodes} episodes, iteration {int(lines['iteration'].max())}"
+
+
+def _range(numbers: pd.Series) -> str:
+    """Return '3', or '1 to 3' where methods differ."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return str(high) if low == high else f"{low} to {high}"

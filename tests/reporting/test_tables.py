@@ -118,12 +118,13 @@ def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> 
 def test_the_overview_has_sft_and_the_last_iteration_of_every_task(rows: pd.DataFrame, tmp_path: Path) -> None:
     box = rows.assign(task="BoxAssembly-v0", success=True, failure_mode="none")
     longer = pd.DataFrame([row(2, episode, episode > 0, 50.0) for episode in range(20)])
+    box = pd.concat([box, box[box["method"] == "sft"].assign(seed=7)])
     both = pd.concat([rows, longer, box], ignore_index=True)
     assert tmp_path / "overview.png" in plots.write_figures(both, tmp_path)
     success, ratio = plots.overview_figure(both).axes
-    assert [label.get_text().splitlines()[0] for label in success.get_yticklabels()] == [
-        "Espresso-v0",
-        "BoxAssembly-v0",
+    assert [label.get_text().splitlines() for label in success.get_yticklabels()] == [
+        ["Espresso-v0", "1 seed(s), 20 episodes, iteration 2"],
+        ["BoxAssembly-v0", "1 to 2 seed(s), 20 to 40 episodes, iteration 1"],
     ]
     marks = {bars.get_label(): bars[0].get_xdata().tolist() for bars in success.containers}
     assert marks == {"sft": [0.5, 1.0], "recap": [0.95, 1.0]}
