@@ -63,13 +63,15 @@ def test_a_policy_with_random_labels_gains_nothing_from_them(steps: StepData) ->
 
 def test_corrections_that_are_told_from_the_policys_actions_are_no_gain(steps: StepData) -> None:
     corrected = steps.episode % 2 == 1
-    labels = np.random.default_rng(0).choice([POSITIVE, NEGATIVE], steps.num_steps)
-    fitted, examples = fit(steps, np.where(corrected, POSITIVE, labels))
     actor = np.where(corrected, ACTOR_CORRECTION, ACTOR_POLICY)
-    everyone = indicator_report(fitted.policy, examples, np.full(steps.num_steps, ACTOR_POLICY), seed=0)
-    policies = indicator_report(fitted.policy, examples, actor, seed=0)
-    assert everyone["indicator_gain"] > 0.4
-    assert abs(policies["indicator_gain"]) < 0.2  # -0.02 to 0.10 with five draws of the labels
+    of_everyone, of_policies = [], []
+    for draw in range(3):  # one draw's gain may be off by a tenth
+        labels = np.random.default_rng(draw).choice([POSITIVE, NEGATIVE], steps.num_steps)
+        fitted, examples = fit(steps, np.where(corrected, POSITIVE, labels))
+        for gains, actors in ((of_everyone, np.full(steps.num_steps, ACTOR_POLICY)), (of_policies, actor)):
+            gains.append(indicator_report(fitted.policy, examples, actors, seed=0)["indicator_gain"])
+    assert np.mean(of_everyone) > 0.4
+    assert abs(np.mean(of_policies)) < 0.1
 
 
 def test_a_gain_that_may_be_none_is_warned_of() -> None:
