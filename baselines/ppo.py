@@ -52,7 +52,7 @@ class ProximalObjective:
     def __init__(self, old: nn.Module, advantage: np.ndarray) -> None:
         """Take the policy that acted, and the advantages (M,) of the steps that batches refer to."""
         device = next(old.parameters()).device
-        self._old = old.eval()
+        self._old = old
         self._advantage = torch.from_numpy(advantage.astype(np.float32)).to(device)
 
     def __call__(self, network: nn.Module, batch: Batch, draw: torch.Generator) -> torch.Tensor:

@@ -143,8 +143,8 @@ def _print_plan(config: "RunConfig") -> None:
     for task in config.demonstrated_tasks:
         paces[task] = pace = measure(config, task)
         print(
-            f"measured on {task}: {1 / pace.control_step_s:.0f} control steps/s, {1e3 * pace.policy_step_s:.1f} ms per "
-            f"gradient step of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
+            f"measured on {task}: {1 / pace.control_step_s:.0f} control steps/s, {1e3 * pace.fit_step_s:.1f} ms per "
+            f"gradient step of a fit of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
         )
     hours = [seconds / 3600 for seconds in estimate_s(config, phases, paces)]
     print(f"{len(phases)} phases, at most {sum(hours):.2f} h: attempts that last the whole time limit, and value fits")

@@ -71,7 +71,7 @@ class FlowPolicy:
         use: Use = DEFAULT_USE,
     ) -> None:
         check_device(use.device)
-        self.network, self.statistics, self.spec = network.to(use.device).eval(), statistics.to(use.device), spec
+        self.network, self.statistics, self.spec = network.to(use.device), statistics.to(use.device), spec
         self._device = use.device
         self.execute_steps = spec.config.execute
         self.condition = spec.conditions[0] if use.condition is None else use.condition

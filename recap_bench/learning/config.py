@@ -50,6 +50,8 @@ class ValueConfig:
     """Gradient steps between two looks at the held-out episodes."""
     patience: int = 6
     """Looks without improvement before the fit stops."""
+    precision: str = "auto"
+    """One of PRECISIONS; labels are made in float32 whatever it is."""
     strict: bool = False
     """Refuse to label, instead of warning, when the held-out fit is no better than a constant."""
 
@@ -60,6 +62,7 @@ class ValueConfig:
         _require(0 < self.holdout_fraction < 1, "holdout_fraction", self.holdout_fraction, "in (0, 1)")
         for name in ("width", "blocks", "steps", "batch", "check_every", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         _require(
             self.check_every <= self.steps,
             "check_every",
@@ -130,7 +133,9 @@ class PolicyConfig:
     guidance: float = 1.0
     """Guidance saved with the checkpoint; 1 is plain conditioning."""
     batch: int = 128
-    """Frames per gradient step."""
+    """Frames per gradient step of the pre-training."""
+    fit_batch: int = 128
+    """Frames per gradient step of later fits."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule of the pre-training."""
     fit_learning_rate: float = 1e-3
@@ -157,7 +162,7 @@ class PolicyConfig:
     compiling (results/speed.md). Needs a C++ compiler; on CUDA, Triton."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "blocks", "chunk", "flow_steps", "batch", "pretrain_steps"):
+        for name in ("width", "blocks", "chunk", "flow_steps", "batch", "fit_batch", "pretrain_steps"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("learning_rate", "fit_learning_rate", "passes"):
             _require(0 < getattr(self, name) < math.inf, name, getattr(self, name), "positive and finite")
@@ -178,7 +183,7 @@ class PolicyConfig:
 
     def fit_steps(self, imitated: int) -> int:
         """Return the gradient steps that go `passes` times through `imitated` steps, at least one."""
-        return max(1, round(self.passes * imitated / self.batch))
+        return max(1, round(self.passes * imitated / self.fit_batch))
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ class LearningConfig:
 
     def pretraining(self) -> dict[str, Any]:
         """Return what decides the pre-trained networks, and nothing else, as plain types."""
-        later = ("flow_steps", "sampling_noise", "guidance", "fit_learning_rate", "passes", "sft_failures")
+        later = ("flow_steps", "sampling_noise", "guidance", "fit_batch", "fit_learning_rate", "passes", "sft_failures")
         labels = {name: getattr(self.labels, name) for name in ("penalty_factor", "pretrain_positive_fraction")}
         policy = {name: value for name, value in asdict(self.policy).items() if name not in later}
         return {"value": asdict(self.value), "labels": labels, "policy": policy}
@@ -212,10 +217,12 @@ class LearningConfig:
     def from_dict(cls, values: dict[str, Any]) -> "LearningConfig":
         """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
         try:
+            # Before there was a fit_batch, fits had the pre-training's.
+            policy = {"fit_batch": values["policy"]["batch"], **values["policy"]}
             return cls(
                 ValueConfig(**values["value"]),
                 LabelConfig(**values["labels"]),
-                PolicyConfig(**values["policy"]),
+                PolicyConfig(**policy),
                 values["start"],
             )
         except (KeyError, TypeError) as error:
@@ -245,13 +252,13 @@ STANDARD = LearningConfig()
 """A real experiment on two CPU cores: minutes per fit."""
 
 LARGE = LearningConfig(
-    policy=PolicyConfig(width=512, blocks=4, batch=512, learning_rate=1e-3, pretrain_steps=20000),
+    policy=PolicyConfig(width=512, blocks=4, batch=512, fit_batch=512, learning_rate=1e-3, pretrain_steps=20000),
 )
 """The same with the policy that boxes and garments need: a pre-training of half an hour per task on one core."""
 
 PAPER = LearningConfig(
     value=ValueConfig(width=512, blocks=4, steps=4000, batch=2048),
-    policy=PolicyConfig(width=1024, blocks=8, batch=1024, learning_rate=1e-3, pretrain_steps=50000),
+    policy=PolicyConfig(width=1024, blocks=8, batch=1024, fit_batch=1024, learning_rate=1e-3, pretrain_steps=50000),
 )
 """For a GPU, with the paper's numbers of episodes; nobody has run it yet."""
 

@@ -40,6 +40,8 @@ class PolicySetup:
     """Scaling of observations and chunks."""
     steps: int
     """Gradient steps."""
+    batch: int
+    """Frames per gradient step."""
     learning_rate: float
     """Peak of the one-cycle schedule."""
     seed: int
@@ -121,7 +123,7 @@ def fit_policy(
     dropped = torch.zeros((), device=device)
 
     def loss() -> torch.Tensor:
-        place = torch.rand(config.batch, generator=draw, device=device, dtype=torch.float64) * cumulative[-1]
+        place = torch.rand(setup.batch, generator=draw, device=device, dtype=torch.float64) * cumulative[-1]
         picked = torch.searchsorted(cumulative, place, right=True).clamp_max(len(cumulative) - 1)
         relative, counts = frames.chunks(picked, config.chunk)
         shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)

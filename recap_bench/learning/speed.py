@@ -34,7 +34,15 @@ def measure_training(config: PolicyConfig, device: str = "cpu") -> dict[str, Any
     frames = _frames(device)
     facts = TaskFacts(EPISODE, ("do it",), tuple(f"state_{i}" for i in range(FIELDS)))
     spec = PolicySpec(config, Repertoire.of({"Speed-v0": facts}), ("positive", "none"))
-    setup = PolicySetup(spec, measure_statistics(frames, config.chunk), BLOCK_STEPS, config.learning_rate, 0, "speed")
+    setup = PolicySetup(
+        spec,
+        measure_statistics(frames, config.chunk),
+        BLOCK_STEPS,
+        config.fit_batch,
+        config.fit_learning_rate,
+        0,
+        "speed",
+    )
     examples = PolicyExamples(frames, np.full(FRAMES, POSITIVE), np.ones(FRAMES))
     bare = _BarePasses(frames, setup)
     fit_ms, bare_ms = [], []
@@ -45,7 +53,7 @@ def measure_training(config: PolicyConfig, device: str = "cpu") -> dict[str, Any
     return {
         "width": config.width,
         "blocks": config.blocks,
-        "batch": config.batch,
+        "batch": config.fit_batch,
         "device": device,
         "threads": torch.get_num_threads(),
         "fit_ms_per_step": float(np.median(fitted)),
@@ -62,11 +70,11 @@ class _BarePasses:
         device = frames.observations.device
         self._config = config
         self._network = build_flow_network(setup.spec, setup.statistics).to(device)
-        rows = torch.arange(config.batch, device=device)
+        rows = torch.arange(config.fit_batch, device=device)
         relative, counts = frames.chunks(rows, config.chunk)
         self._observation = setup.statistics.observations(frames.observations[rows])
         self._chunk = (setup.statistics.chunks(relative), counts)
-        self._condition = (torch.full_like(rows, POSITIVE), torch.full((config.batch, 24), 2, device=device))
+        self._condition = (torch.full_like(rows, POSITIVE), torch.full((config.fit_batch, 24), 2, device=device))
         self._draw = torch.Generator(device.type).manual_seed(0)
 
     def seconds(self) -> float:

@@ -94,7 +94,8 @@ class Fitting:
         everything = np.ones(context.steps.num_steps, bool)
         relabelling = self._judge(fit, labels, everything)
         spec = PolicySpec(config.policy, self.repertoire, conditions_of(config))
-        pace = config.policy.pretraining_steps(len(self.repertoire.tasks)), config.policy.learning_rate
+        steps = config.policy.pretraining_steps(len(self.repertoire.tasks))
+        pace = steps, config.policy.batch, config.policy.learning_rate
         setup = PolicySetup(spec, statistics, *pace, context.seed, "pretraining")
         weight = equal_shares(context.steps)
         examples = PolicyExamples(self.frames, labels.indicator.astype(np.int64), weight)
@@ -173,7 +174,8 @@ class Fitting:
         start = self._start_policy if start is None else start
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
-        pace = config.policy.fit_steps(int(np.count_nonzero(weight))), config.policy.fit_learning_rate
+        steps = config.policy.fit_steps(int(np.count_nonzero(weight)))
+        pace = steps, config.policy.fit_batch, config.policy.fit_learning_rate
         setup = PolicySetup(spec, start.statistics, *pace, context.seed, f"iteration {context.iteration}")
         examples = PolicyExamples(self.frames, indicator, weight)
         fit = fit_policy(examples, setup, start, context.report, objective)

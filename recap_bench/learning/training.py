@@ -48,7 +48,7 @@ class Schedule:
 
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
-    """Seed what takes torch's global generators (initial weights, drop-out), and restore them afterwards."""
+    """Seed torch's global generators, from which initial weights come, and restore them afterwards."""
     used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=used):
         torch.manual_seed(seed)
@@ -102,7 +102,6 @@ def train(
     average = copy.deepcopy(network)
     history: list[tuple[int, float]] = []
     recent: list[torch.Tensor] = []
-    network.train()
     for step in range(1, schedule.steps + 1):
         recent.append(descend())
         pace.step()
@@ -113,7 +112,7 @@ def train(
             history.append((step, float(torch.stack(recent).mean())))
             recent.clear()
             report(step)
-    return average.eval(), history
+    return average, history
 
 
 def one_cycle(step: int, steps: int) -> float:

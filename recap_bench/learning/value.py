@@ -58,31 +58,23 @@ class ValueFunction:
     members: tuple[ValueNetwork, ...]
     statistics: Statistics
 
-    def predict(self, frames: Frames, fold: torch.Tensor) -> np.ndarray:
-        """Return V of M frames by the member that was fitted without their `fold` (M,), (M,) float64."""
-        values = np.empty(len(frames.task))
-        for k, member in enumerate(self.members):
-            for rows in torch.nonzero(fold == k).flatten().split(PREDICTION_BATCH):
-                logits = self._logits(member, frames, rows)
-                values[rows.cpu().numpy()] = expectation(logits).double().cpu().numpy()
-        return values
+    def predict(self, frames: Frames, returns: torch.Tensor, fold: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Return V of M frames by the member that was fitted without their `fold` (M,), (M,) float64.
 
-    def log_likelihood(self, frames: Frames, returns: torch.Tensor, fold: torch.Tensor) -> np.ndarray:
-        """Return the log-likelihood [nat] of returns (M,) under the member fitted without their `fold` (M,), (M,).
-
-        NaN where the fold is negative: those frames are not judged.
+        And the log-likelihood [nat] of `returns` (M,) under the same member, (M,) float64.
         """
-        likelihood = np.full(len(frames.task), np.nan)
+        values, likelihood = np.empty(len(frames.task)), np.empty(len(frames.task))
         for k, member in enumerate(self.members):
             for rows in torch.nonzero(fold == k).flatten().split(PREDICTION_BATCH):
-                logits = self._logits(member, frames, rows)
-                likelihood[rows.cpu().numpy()] = -two_hot_cross_entropy(logits, returns[rows]).double().cpu().numpy()
-        return likelihood
+                logits, places = self._logits(member, frames, rows), rows.cpu().numpy()
+                values[places] = expectation(logits).double().cpu().numpy()
+                likelihood[places] = -two_hot_cross_entropy(logits, returns[rows]).double().cpu().numpy()
+        return values, likelihood
 
     @torch.inference_mode()
     def _logits(self, member: ValueNetwork, frames: Frames, rows: torch.Tensor) -> torch.Tensor:
         tokens = Phrasebook.of(self.spec.repertoire, str(rows.device)).canonical(frames.task[rows])
-        return member.eval()(self.statistics.observations(frames.observations[rows]), tokens)
+        return member(self.statistics.observations(frames.observations[rows]), tokens)
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint folder."""

@@ -15,7 +15,7 @@ from recap_bench.learning.networks import ValueNetwork
 from recap_bench.learning.normalisation import Statistics
 from recap_bench.learning.splits import folds, holdout
 from recap_bench.learning.text import Phrasebook
-from recap_bench.learning.training import generator, isolated_rng
+from recap_bench.learning.training import autocast, generator, isolated_rng
 from recap_bench.learning.value import (
     ValueFunction,
     ValueSpec,
@@ -137,34 +137,32 @@ def _fit_member(
     draw = generator(str(fitted.device), setup.seed, "value", setup.iteration, k)
     phrasebook = Phrasebook.of(setup.spec.repertoire, str(fitted.device))
 
-    def loss_on(picked: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        logits = network(setup.statistics.observations(frames.observations[picked]), tokens)
+    def loss_on(picked: torch.Tensor, tokens: torch.Tensor, dropout: torch.Generator | None) -> torch.Tensor:
+        observations = setup.statistics.observations(frames.observations[picked])
+        with autocast(config.precision, fitted.device.type):
+            logits = network(observations, tokens, dropout)
         return two_hot_cross_entropy(logits, returns[picked]).mean()
 
     def fitted_loss() -> torch.Tensor:
         picked = fitted[torch.randint(len(fitted), (config.batch,), generator=draw, device=fitted.device)]
-        return loss_on(picked, phrasebook.draw(frames.task[picked], draw))
+        return loss_on(picked, phrasebook.draw(frames.task[picked], draw), draw)
 
+    @torch.no_grad()
     def held_out_loss() -> float:
-        with torch.no_grad():
-            network.eval()
-            return float(loss_on(checked, phrasebook.canonical(frames.task[checked])))
+        return float(loss_on(checked, phrasebook.canonical(frames.task[checked]), None))
 
     descend = Descent(network, fitted_loss, draw, config.learning_rate, config.weight_decay)
     best, best_step, weights = held_out_loss(), 0, copy.deepcopy(network.state_dict())
-    with isolated_rng(derive_seed(setup.seed, "drop-out", setup.iteration, k)):
-        for step in range(1, config.steps + 1):
-            network.train()
-            descend()
-            if step % config.check_every:
-                continue
-            score = held_out_loss()
-            if score < best:
-                best, best_step, weights = score, step, copy.deepcopy(network.state_dict())
-            elif step - best_step >= config.patience * config.check_every:
-                break
+    for step in range(1, config.steps + 1):
+        descend()
+        if step % config.check_every:
+            continue
+        score = held_out_loss()
+        if score < best:
+            best, best_step, weights = score, step, copy.deepcopy(network.state_dict())
+        elif step - best_step >= config.patience * config.check_every:
+            break
     network.load_state_dict(weights)
-    network.eval()
     return best_step
 
 
@@ -174,10 +172,9 @@ def _label(
     """Predict every step and measure the likelihood of the held-out returns."""
     frames, device = examples.frames, examples.frames.observations.device
     of_step, held_out = fold[examples.episode], judged[examples.episode]
-    values = function.predict(frames, torch.from_numpy(of_step).to(device))
     returns = torch.from_numpy(examples.returns).to(device)
-    judge = torch.from_numpy(np.where(held_out, of_step, -1)).to(device)
-    likelihood = function.log_likelihood(frames, returns, judge)
+    values, likelihood = function.predict(frames, returns, torch.from_numpy(of_step).to(device))
+    likelihood[~held_out] = np.nan
     constant = np.full(len(values), np.nan)
     task = frames.task.cpu().numpy()
     for k in range(len(function.members)):

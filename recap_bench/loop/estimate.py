@@ -53,8 +53,10 @@ class Pace:
     """Wall time of the policy per control step of one simulation [s]."""
     value_step_s: float
     """One gradient step of one value network [s]."""
-    policy_step_s: float
-    """One gradient step of the policy [s]."""
+    pretrain_step_s: float
+    """One gradient step of the policy in the pre-training [s]."""
+    fit_step_s: float
+    """The same in later fits, whose batches may have another size [s]."""
 
 
 def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
@@ -72,10 +74,10 @@ def measure(config: RunConfig, task: str, parts: Parts = REAL_PARTS) -> Pace:
         env.close()
         steps = from_episodes(episodes, spec.state_names)
         learner = _Learner(config, spec, Path(folder), parts)
-        value_step_s, policy_step_s = learner.fit(steps)
+        step_s = learner.fit(steps)
         inference_s = _inference_s(learner.policy, steps, config.num_envs, spec.instruction)
     length = steps.num_steps / steps.num_episodes
-    return Pace(flight_s / steps.num_steps, length, spec.max_episode_steps, inference_s, value_step_s, policy_step_s)
+    return Pace(flight_s / steps.num_steps, length, spec.max_episode_steps, inference_s, *step_s)
 
 
 def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
@@ -92,9 +94,9 @@ def phase_s(config: RunConfig, phase: Phase, pace: Pace) -> float:
     if phase.name == plan.DEMONSTRATIONS:
         return config.demonstrated(phase.task) * pace.demonstration_steps * pace.control_step_s
     if phase.name == plan.PRETRAIN:
-        return values_s + policy.pretraining_steps(len(config.demonstrated_tasks)) * pace.policy_step_s
+        return values_s + policy.pretraining_steps(len(config.demonstrated_tasks)) * pace.pretrain_step_s
     if phase.name == plan.FIT:
-        policy_s = policy.fit_steps(_steps_so_far(config, phase, pace)) * pace.policy_step_s
+        policy_s = policy.fit_steps(_steps_so_far(config, phase, pace)) * pace.fit_step_s
         return values_s + policy_s if phase.iteration > 0 else policy_s
     if phase.name in plan.COLLECTIONS:
         return plan.collection_size(config, phase.task, phase.name) * attempt_s
@@ -126,18 +128,28 @@ class _Learner:
         self._reached: dict[str, float] = {}
         self.policy: Policy
 
-    def fit(self, steps: StepData) -> tuple[float, float]:
-        """Pre-train on `steps` and set `policy`; return the time of a gradient step of the value and of the policy."""
+    def fit(self, steps: StepData) -> tuple[float, float, float]:
+        """Fit networks to `steps` and set `policy`.
+
+        Returns the time of a gradient step of the value, and of the policy in the pre-training and in a fit.
+        """
         method = self._parts.make_method(plan.FOUNDATION)
-        context = self._context(steps)
+        context, policy = self._context(steps), self._learning.policy
         self._parts.pretrain(replace(context, config=_shortest(self._learning)))  # the first steps are slower
+        as_fits = replace(self._learning, policy=replace(policy, batch=policy.fit_batch))
+        _, fit_step_s = self._pretrain(replace(context, config=as_fits))
+        value_step_s, pretrain_step_s = self._pretrain(context)
+        fitted = method.fit(replace(context, pretrained=self._folder, folder=self._folder / "fit"))
+        self.policy = self._parts.load_policy(fitted.policy, device=self._config.device)
+        return value_step_s, pretrain_step_s, fit_step_s
+
+    def _pretrain(self, context: FitContext) -> tuple[float, float]:
+        """Pre-train; return the time of a gradient step of the value and of the policy."""
         self._reached.clear()
         began = time.perf_counter()
-        pretrained = self._parts.pretrain(context)
+        self._parts.pretrain(context)
         value_end = self._reached.get("value", began)
         policy_end = self._reached.get("policy", value_end)
-        fitted = method.fit(replace(context, pretrained=pretrained, folder=self._folder / "fit"))
-        self.policy = self._parts.load_policy(fitted.policy, device=self._config.device)
         return (value_end - began) / self._learning.value.steps, (policy_end - value_end) / GRADIENT_STEPS
 
     def _context(self, steps: StepData) -> FitContext:

@@ -35,11 +35,11 @@ def prior_s(config: RunConfig, phase: Phase) -> float:
     }
     if phase.name in FITTING:
         policy = config.learning.policy
-        steps = policy.pretraining_steps(len(config.demonstrated_tasks))
+        steps, batch = policy.pretraining_steps(len(config.demonstrated_tasks)), policy.batch
         if phase.name == plan.FIT:
             episodes_so_far = config.demonstrated(phase.task) + phase.iteration * config.rollouts(phase.task)
-            steps = policy.fit_steps(EPISODE_STEPS * episodes_so_far)
-        return GRADIENT_STEP_S * steps * (policy.batch + UPDATE_EXAMPLES) * policy.width**2 * policy.blocks
+            steps, batch = policy.fit_steps(EPISODE_STEPS * episodes_so_far), policy.fit_batch
+        return GRADIENT_STEP_S * steps * (batch + UPDATE_EXAMPLES) * policy.width**2 * policy.blocks
     if phase.name in plan.COLLECTIONS:
         return EPISODE_S * plan.collection_size(config, phase.task, phase.name)
     return EPISODE_S * episodes[phase.name]

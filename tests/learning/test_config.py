@@ -7,6 +7,7 @@ import pytest
 from recap_bench.errors import ConfigurationError, UnknownNameError
 from recap_bench.learning.config import QUICK, STANDARD, LabelConfig, LearningConfig, PolicyConfig, ValueConfig
 from recap_bench.method import METHODS, make_method
+from tests.learning.tiny import with_policy
 
 
 @pytest.mark.parametrize("config", [QUICK, STANDARD])
@@ -42,6 +43,7 @@ def test_unknown_fields_are_refused():
         (lambda: ValueConfig(steps=10, check_every=25), "check_every"),
         (lambda: ValueConfig(dropout=1.0), "dropout"),
         (lambda: ValueConfig(folds=0), "folds"),
+        (lambda: ValueConfig(precision="half"), "precision"),
         (lambda: PolicyConfig(flow_steps=11), "flow_steps"),
         (lambda: LabelConfig(positive_fraction=40), "positive_fraction"),
         (lambda: LabelConfig(penalty_factor=-1), "penalty_factor"),
@@ -70,3 +72,16 @@ def test_an_unknown_method_is_refused_with_the_known_ones():
 def test_the_protocols_and_configs_do_not_load_torch():
     code = "import sys, recap_bench.learning, recap_bench.method, recap_bench.policy; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_runs_from_before_fit_batch_keep_theirs():
+    values = STANDARD.to_dict()
+    values["policy"]["batch"] = 77
+    del values["policy"]["fit_batch"]
+    assert LearningConfig.from_dict(values).policy.fit_batch == 77
+
+
+def test_what_only_later_fits_read_does_not_change_the_pretraining():
+    later = with_policy(STANDARD, fit_batch=17, fit_learning_rate=1e-4, passes=1.0)
+    assert later.pretraining() == STANDARD.pretraining()
+    assert with_policy(STANDARD, batch=17).pretraining() != STANDARD.pretraining()

@@ -29,7 +29,15 @@ SMALL = LearningConfig(
     value=ValueConfig(width=32, blocks=1, steps=150, batch=256, learning_rate=1e-3, folds=2),
     labels=LabelConfig(look_ahead=10),
     policy=PolicyConfig(
-        width=64, blocks=2, chunk=4, execute=2, batch=256, pretrain_steps=250, passes=25, fit_learning_rate=2e-3
+        width=64,
+        blocks=2,
+        chunk=4,
+        execute=2,
+        batch=256,
+        fit_batch=256,
+        pretrain_steps=250,
+        passes=25,
+        fit_learning_rate=2e-3,
     ),
 )
 """Seconds per fit."""

@@ -108,12 +108,12 @@ def test_sft_leaves_failed_demonstrations_out(tmp_path):
 
 def test_fits_go_through_their_data_equally_often(demos, everything, pretrained, tmp_path):
     """With a fixed number of gradient steps, RECAP looked worse than SFT for no other reason than its larger data."""
-    config = with_policy(TINY, passes=2.0)
+    config = with_policy(TINY, passes=2.0, fit_batch=32)
     imitated = int(demos.success[demos.episode].sum())
     for name, steps, iteration, count in (("sft", demos, 0, imitated), ("recap", everything, 1, everything.num_steps)):
         result = Recap().fit(context(steps, tmp_path / name, iteration, pretrained, config))
         last_step, _ = result.diagnostics["policy_loss_history"][-1]
-        assert last_step == round(2.0 * count / config.policy.batch), name
+        assert last_step == round(2.0 * count / config.policy.fit_batch), name
 
 
 def test_sft_does_not_train_the_negative_indicator(demos, pretrained, tmp_path):

@@ -120,7 +120,8 @@ def test_value_checkpoint_predicts_the_same(tmp_path):
     fit.function.save(tmp_path / "value")
     loaded = ValueFunction.load(tmp_path / "value")
     fold = torch.from_numpy(folds(fitting.context.steps.seed, 2, 0)[fitting.context.steps.episode])
-    np.testing.assert_array_equal(loaded.predict(fitting.frames, fold), fit.function.predict(fitting.frames, fold))
+    asked = fitting.frames, torch.from_numpy(fitting.returns), fold
+    np.testing.assert_array_equal(loaded.predict(*asked), fit.function.predict(*asked))
 
 
 def test_two_fits_with_one_seed_give_the_same_values(tmp_path):

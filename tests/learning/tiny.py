@@ -20,7 +20,7 @@ ACTORS = {"p": ACTOR_POLICY, "d": ACTOR_DEMONSTRATOR, "c": ACTOR_CORRECTION}
 TINY = LearningConfig(
     value=ValueConfig(width=32, blocks=1, steps=60, batch=128, learning_rate=1e-3, folds=2, check_every=20),
     labels=LabelConfig(look_ahead=25),
-    policy=PolicyConfig(width=32, blocks=1, chunk=6, execute=3, batch=64, pretrain_steps=15, passes=0.5),
+    policy=PolicyConfig(width=32, blocks=1, chunk=6, execute=3, batch=64, fit_batch=64, pretrain_steps=15, passes=0.5),
 )
 """Seconds for a whole loop; learns next to nothing."""
 

@@ -17,7 +17,8 @@ PACE = Pace(
     limit_steps=1500,
     inference_s=0.001,
     value_step_s=0.01,
-    policy_step_s=0.1,
+    pretrain_step_s=0.2,
+    fit_step_s=0.1,
 )
 CONFIG = replace(
     PRESETS["quick"],
@@ -27,7 +28,7 @@ CONFIG = replace(
     evaluation_episodes=20,
     check_episodes=5,
     learning=LearningConfig(
-        value=ValueConfig(folds=2, steps=100), policy=PolicyConfig(pretrain_steps=30, batch=100, passes=0.5)
+        value=ValueConfig(folds=2, steps=100), policy=PolicyConfig(pretrain_steps=30, fit_batch=100, passes=0.5)
     ),
 )
 
@@ -36,7 +37,7 @@ CONFIG = replace(
     ("iteration", "name", "seconds"),
     [
         (0, plan.DEMONSTRATIONS, 0.0),
-        (0, plan.PRETRAIN, 2 * 100 * 0.01 + 30 * 0.1),
+        (0, plan.PRETRAIN, 2 * 100 * 0.01 + 30 * 0.2),
         (0, plan.FIT, 0.5 * 10 * 1000 / 100 * 0.1),
         (1, plan.FIT, 2 * 100 * 0.01 + 0.5 * 10 * (1000 + 1500) / 100 * 0.1),
         (1, plan.AUTONOMOUS, 7 * 1500 * 0.002),

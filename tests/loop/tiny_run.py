@@ -23,7 +23,7 @@ TINY = replace(
     learning=LearningConfig(
         value=ValueConfig(width=32, blocks=1, steps=20, batch=128, folds=2, check_every=10),
         labels=LabelConfig(),
-        policy=PolicyConfig(width=64, blocks=1, batch=64, pretrain_steps=60, passes=0.4),
+        policy=PolicyConfig(width=64, blocks=1, batch=64, fit_batch=64, pretrain_steps=60, passes=0.4),
     ),
 )
 """Every phase of the quick preset, on the real task; the policy learns next to nothing."""
