@@ -134,6 +134,8 @@ def _config(args: argparse.Namespace) -> "RunConfig":
 def _print_plan(config: "RunConfig") -> None:
     from recap_bench.loop.estimate import estimate_s, measure
     from recap_bench.loop.plan import make_plan
+    from recap_bench.loop.pretraining import pretraining_folder
+    from recap_bench.loop.run_folder import RunFolder
     from recap_bench.method import make_method
 
     for name, value in config.to_dict().items():
@@ -146,11 +148,14 @@ def _print_plan(config: "RunConfig") -> None:
             f"measured on {task}: {1 / pace.control_step_s:.0f} control steps/s, {1e3 * pace.fit_step_s:.1f} ms per "
             f"gradient step of a fit of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
         )
-    hours = [seconds / 3600 for seconds in estimate_s(config, phases, paces)]
-    print(f"{len(phases)} phases, at most {sum(hours):.2f} h: attempts that last the whole time limit, and value fits")
+    folder = RunFolder(config.out, pretraining_folder(config))
+    hours = {phase: seconds / 3600 for phase, seconds in zip(phases, estimate_s(config, phases, paces), strict=True)}
+    left = sum(phase_hours for phase, phase_hours in hours.items() if folder.result(phase) is None)
+    print(f"{len(phases)} phases, at most {left:.2f} h: attempts that last the whole time limit, and value fits")
     print("that do not stop early; a machine that is busy with other things takes longer.")
-    for number, (phase, phase_hours) in enumerate(zip(phases, hours, strict=True), 1):
-        print(f"  {number:>3} {phase_hours:7.3f} h  {phase.title}")
+    for number, phase in enumerate(phases, 1):
+        cost = f"{hours[phase]:7.3f} h" if folder.result(phase) is None else f"{'done':>9}"
+        print(f"  {number:>3} {cost}  {phase.title}")
 
 
 def _film(config: "RunConfig", task: str, say: Any) -> None:

@@ -109,6 +109,23 @@ def test_the_plan_of_a_run_is_printed_without_running(tmp_path: Path, capsys: py
     assert not out.exists()
 
 
+def test_what_is_done_already_is_no_part_of_the_estimate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "made"
+    for phase in (
+        "Espresso-v0/seed0/methods/pretraining/iteration0/demonstrations",
+        "all/seed0/methods/pretraining/iteration0/pretrain",
+    ):
+        file = made / f"{phase}.json"
+        file.parent.mkdir(parents=True)
+        file.write_text("{}")
+    run = ["run", "--dry-run", "--demonstrations", "7", "--iterations", "0", "--out", str(tmp_path / "run")]
+    assert main([*run, "--pretrained", str(made)]) == 0
+    text = capsys.readouterr().out
+    assert [line.split()[1] for line in text.splitlines() if "pretraining iteration 0" in line] == ["done", "done"]
+    hours = [float(line.split()[1]) for line in text.splitlines() if line.split()[2:3] == ["h"]]
+    assert float(text.partition("at most ")[2].split()[0]) == pytest.approx(sum(hours), abs=0.01 * len(hours))
+
+
 def test_evaluation_writes_measures_and_one_row_per_episode(tmp_path: Path) -> None:
     files = ["--json", str(tmp_path / "out" / "idle.json"), "--csv", str(tmp_path / "idle.csv")]
     size = ["--episodes", "2", "--num-envs", "2", "--threads", "1", "--seed", "5"]
