@@ -19,6 +19,7 @@ from recap_bench.data.episode import ACTOR_POLICY
 from recap_bench.learning.chunk_policy import FlowPolicy
 from recap_bench.learning.diagnostics import bootstrap_interval
 from recap_bench.learning.flow import NEGATIVE, POSITIVE, sample
+from recap_bench.learning.normalisation import Standardised
 from recap_bench.learning.policy_fit import PolicyExamples
 from recap_bench.learning.text import Phrasebook
 from recap_bench.learning.training import generator
@@ -78,7 +79,7 @@ def _chunks(
     frames, spec, statistics = examples.frames, policy.spec, policy.statistics
     on_device = rows.to(frames.observations.device)
     relative, counts = (part.cpu() for part in frames.chunks(on_device, spec.config.chunk))
-    observation = statistics.observations(frames.observations[on_device].cpu())
+    observation = Standardised(frames, statistics.to(str(on_device.device)))(on_device).cpu()
     tokens = Phrasebook.of(spec.repertoire, "cpu").canonical(frames.task[on_device].cpu())
     noise = policy.sampling_noise * torch.randn(relative.shape, generator=draw)
     good, bad = (

@@ -19,7 +19,11 @@ class Frames:
     """M steps, contiguous, on one device."""
 
     observations: torch.Tensor
-    """Joint positions, then the state entries of the repertoire, (M, F) float32; NaN where a task lacks one."""
+    """Joint positions, then the state entries of the steps' tasks, (M, C) float32; NaN where a task lacks one."""
+    columns: torch.Tensor
+    """Their places among the networks' inputs, (C,) int64. Networks of five tasks read four times what one task has."""
+    inputs: int
+    """F, the networks' inputs."""
     actions: torch.Tensor
     """Absolute joint targets, (M, A) float32."""
     task: torch.Tensor
@@ -67,11 +71,14 @@ def frames_of(steps: StepData, repertoire: Repertoire, device: str) -> Frames:
     unread = [name for name in steps.state_names if name not in repertoire.fields]
     if unread:
         raise ConfigurationError(f"The networks have no input for {', '.join(unread)}. Pre-train with these tasks.")
-    state = named_columns(steps, repertoire.fields)
-    observations = np.concatenate([steps.agent_pos, state], axis=1, dtype=np.float32)
+    joints, present = steps.agent_pos.shape[1], [name for name in repertoire.fields if name in steps.state_names]
+    observations = np.concatenate([steps.agent_pos, named_columns(steps, present)], axis=1, dtype=np.float32)
+    columns = [*range(joints), *(joints + repertoire.fields.index(name) for name in present)]
     of_episode = np.array([tasks.index(task) for task in steps.task.tolist()], np.int64)
     return Frames(
         torch.from_numpy(observations).to(device),
+        torch.tensor(columns, device=device),
+        joints + len(repertoire.fields),
         torch.from_numpy(np.array(steps.actions, np.float32)).to(device),
         torch.from_numpy(of_episode[steps.episode]).to(device),
         torch.from_numpy(segment_ends(steps)).to(device),

@@ -1,6 +1,6 @@
 """Statistics of the demonstrations that inputs and outputs are scaled with; fixed at pre-training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -53,6 +53,21 @@ class Statistics:
         return Statistics(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
+class Standardised:
+    """Observations of frames as networks read them: scaled, and 0 in the inputs that the frames lack."""
+
+    def __init__(self, frames: Frames, statistics: Statistics) -> None:
+        """Take statistics of all inputs, on the device of the frames."""
+        self._frames = frames
+        present = {name: getattr(statistics, name)[frames.columns] for name in ("observation_mean", "observation_std")}
+        self._statistics = replace(statistics, **present)
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the observations at `rows` (B,), (B, F)."""
+        present = self._statistics.observations(self._frames.observations[rows])
+        return present.new_zeros((len(rows), self._frames.inputs)).index_copy_(1, self._frames.columns, present)
+
+
 def compressed(scaled: torch.Tensor) -> torch.Tensor:
     """Return x where |x| <= LINEAR, and sign(x) (LINEAR + log(1 + |x| - LINEAR)) beyond."""
     excess = (scaled.abs() - LINEAR).clamp_min(0.0)
@@ -72,7 +87,7 @@ def measure(frames: Frames, chunk: int) -> Statistics:
         std, mean = torch.std_mean(relative.double(), dim=0, correction=0)
         means.append(mean)
         stds.append(std)
-    mean, std = _mean_and_std(frames.observations)
+    mean, std = _mean_and_std(frames)
     return Statistics(
         mean.float(),
         std.clamp_min(STD_FLOOR).float(),
@@ -81,12 +96,10 @@ def measure(frames: Frames, chunk: int) -> Statistics:
     )
 
 
-def _mean_and_std(observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and standard deviation (F,) float64 over the steps that have the entry; a column at a time."""
-    means, stds = [], []
-    for column in observations.T:
-        present = column[~column.isnan()].double()
-        std, mean = torch.std_mean(present, correction=0)
-        means.append(mean)
-        stds.append(std)
-    return torch.stack(means), torch.stack(stds)
+def _mean_and_std(frames: Frames) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and standard deviation (F,) float64 over the steps that have the entry, NaN where none has it."""
+    mean = torch.full((frames.inputs,), torch.nan, dtype=torch.float64, device=frames.observations.device)
+    std = mean.clone()
+    for place, column in zip(frames.columns.tolist(), frames.observations.T, strict=True):
+        std[place], mean[place] = torch.std_mean(column[~column.isnan()].double(), correction=0)
+    return mean, std

@@ -12,7 +12,7 @@ from recap_bench.errors import DataError
 from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use, build_flow_network
 from recap_bench.learning.flow import drop_indicator, flow_loss
 from recap_bench.learning.frames import Frames
-from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.normalisation import Standardised, Statistics
 from recap_bench.learning.text import Phrasebook
 from recap_bench.learning.training import Schedule, Stopwatch, autocast, compiled, generator, isolated_rng, train
 from recap_bench.seeding import derive_seed
@@ -114,6 +114,7 @@ def fit_policy(
     indicator = torch.from_numpy(examples.indicator).to(device)
     draw = generator(str(device), setup.seed, "policy", setup.stream)
     statistics = setup.statistics.to(str(device))
+    observe = Standardised(frames, statistics)
     with isolated_rng(derive_seed(setup.seed, "policy weights")):
         network = build_flow_network(setup.spec, statistics)
     if start is not None:
@@ -128,9 +129,8 @@ def fit_policy(
         relative, counts = frames.chunks(picked, config.chunk)
         shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)
         dropped.add_((shown != indicator[picked]).float().mean())
-        observation = statistics.observations(frames.observations[picked])
         condition = (shown, phrasebook.draw(frames.task[picked], draw))
-        batch = Batch(picked, observation, (statistics.chunks(relative), counts), condition)
+        batch = Batch(picked, observe(picked), (statistics.chunks(relative), counts), condition)
         with autocast(config.precision, device.type):
             return objective(runner, batch, draw)
 

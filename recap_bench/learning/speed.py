@@ -11,6 +11,7 @@ from recap_bench.learning.config import PolicyConfig
 from recap_bench.learning.descent import check_device
 from recap_bench.learning.flow import POSITIVE, flow_loss
 from recap_bench.learning.frames import Frames
+from recap_bench.learning.normalisation import Standardised
 from recap_bench.learning.normalisation import measure as measure_statistics
 from recap_bench.learning.policy_fit import PolicyExamples, PolicySetup, fit_policy
 from recap_bench.learning.tasks import Repertoire, TaskFacts
@@ -72,7 +73,7 @@ class _BarePasses:
         self._network = build_flow_network(setup.spec, setup.statistics).to(device)
         rows = torch.arange(config.fit_batch, device=device)
         relative, counts = frames.chunks(rows, config.chunk)
-        self._observation = setup.statistics.observations(frames.observations[rows])
+        self._observation = Standardised(frames, setup.statistics)(rows)
         self._chunk = (setup.statistics.chunks(relative), counts)
         self._condition = (torch.full_like(rows, POSITIVE), torch.full((config.fit_batch, 24), 2, device=device))
         self._draw = torch.Generator(device.type).manual_seed(0)
@@ -97,4 +98,6 @@ def _frames(device: str) -> Frames:
     observations = torch.randn((FRAMES, JOINTS + FIELDS), generator=draw)
     actions = observations[:, :JOINTS] + 0.1 * torch.randn((FRAMES, JOINTS), generator=draw)
     task = torch.zeros(FRAMES, dtype=torch.int64)
-    return Frames(*(x.to(device) for x in (observations, actions, task, ends, ends)))
+    columns = torch.arange(JOINTS + FIELDS)
+    observations, columns, actions, task, ends = (x.to(device) for x in (observations, columns, actions, task, ends))
+    return Frames(observations, columns, len(columns), actions, task, ends, ends)

@@ -11,7 +11,7 @@ from recap_bench.errors import ConfigurationError
 from recap_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
-from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.normalisation import Standardised, Statistics
 from recap_bench.learning.tasks import Repertoire
 from recap_bench.learning.text import Phrasebook
 
@@ -58,23 +58,24 @@ class ValueFunction:
     members: tuple[ValueNetwork, ...]
     statistics: Statistics
 
+    @torch.inference_mode()
     def predict(self, frames: Frames, returns: torch.Tensor, fold: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Return V of M frames by the member that was fitted without their `fold` (M,), (M,) float64.
 
         And the log-likelihood [nat] of `returns` (M,) under the same member, (M,) float64.
         """
         values, likelihood = np.empty(len(frames.task)), np.empty(len(frames.task))
+        observe, phrasebook = (
+            Standardised(frames, self.statistics),
+            Phrasebook.of(self.spec.repertoire, str(frames.task.device)),
+        )
         for k, member in enumerate(self.members):
             for rows in torch.nonzero(fold == k).flatten().split(PREDICTION_BATCH):
-                logits, places = self._logits(member, frames, rows), rows.cpu().numpy()
+                logits = member(observe(rows), phrasebook.canonical(frames.task[rows]))
+                places = rows.cpu().numpy()
                 values[places] = expectation(logits).double().cpu().numpy()
                 likelihood[places] = -two_hot_cross_entropy(logits, returns[rows]).double().cpu().numpy()
         return values, likelihood
-
-    @torch.inference_mode()
-    def _logits(self, member: ValueNetwork, frames: Frames, rows: torch.Tensor) -> torch.Tensor:
-        tokens = Phrasebook.of(self.spec.repertoire, str(rows.device)).canonical(frames.task[rows])
-        return member(self.statistics.observations(frames.observations[rows]), tokens)
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint folder."""

@@ -12,7 +12,7 @@ from recap_bench.learning.config import ValueConfig
 from recap_bench.learning.descent import Descent
 from recap_bench.learning.frames import Frames
 from recap_bench.learning.networks import ValueNetwork
-from recap_bench.learning.normalisation import Statistics
+from recap_bench.learning.normalisation import Standardised, Statistics
 from recap_bench.learning.splits import folds, holdout
 from recap_bench.learning.text import Phrasebook
 from recap_bench.learning.training import autocast, generator, isolated_rng
@@ -99,7 +99,7 @@ def fit_value(
         pool = fold != k if count > 1 else np.ones(len(fold), bool)
         checked = _held_out(examples.seeds, pool, setup, k)
         judged |= fold == k if count > 1 else checked
-        network = copy.deepcopy(start.members[k]) if start else _new_member(examples.frames, setup, k)
+        network = copy.deepcopy(start.members[k]) if start else _new_member(setup, k).to(examples.frames.task.device)
         rows = tuple(np.flatnonzero(chosen[examples.episode]) for chosen in (pool & ~checked, checked))
         steps.append(_fit_member(network, examples, rows, setup, k))
         members.append(network)
@@ -120,10 +120,9 @@ def _held_out(seeds: np.ndarray, pool: np.ndarray, setup: ValueSetup, k: int) ->
     return checked
 
 
-def _new_member(frames: Frames, setup: ValueSetup, k: int) -> ValueNetwork:
-    inputs = frames.observations.shape[1]
+def _new_member(setup: ValueSetup, k: int) -> ValueNetwork:
     with isolated_rng(derive_seed(setup.seed, "value weights", k)):
-        return build_value_network(setup.spec, inputs).to(frames.observations.device)
+        return build_value_network(setup.spec, len(setup.statistics.observation_mean))
 
 
 def _fit_member(
@@ -136,11 +135,11 @@ def _fit_member(
     returns = torch.from_numpy(examples.returns).to(fitted.device)
     draw = generator(str(fitted.device), setup.seed, "value", setup.iteration, k)
     phrasebook = Phrasebook.of(setup.spec.repertoire, str(fitted.device))
+    observe = Standardised(frames, setup.statistics)
 
     def loss_on(picked: torch.Tensor, tokens: torch.Tensor, dropout: torch.Generator | None) -> torch.Tensor:
-        observations = setup.statistics.observations(frames.observations[picked])
         with autocast(config.precision, fitted.device.type):
-            logits = network(observations, tokens, dropout)
+            logits = network(observe(picked), tokens, dropout)
         return two_hot_cross_entropy(logits, returns[picked]).mean()
 
     def fitted_loss() -> torch.Tensor:

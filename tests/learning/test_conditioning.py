@@ -34,7 +34,7 @@ def fit(steps: StepData, indicator: np.ndarray, weight: np.ndarray | None = None
     frames = frames_of(steps, repertoire, "cpu")
     spec = PolicySpec(CONFIG, repertoire, ("positive", "none", "negative"))
     examples = PolicyExamples(frames, indicator, np.ones(steps.num_steps) if weight is None else weight)
-    setup = PolicySetup(spec, measure(frames, CONFIG.chunk), 300, 3e-3, 0, "test")
+    setup = PolicySetup(spec, measure(frames, CONFIG.chunk), 300, CONFIG.batch, 3e-3, 0, "test")
     return fit_policy(examples, setup, None, lambda *progress: None), examples
 
 

@@ -19,9 +19,7 @@ GOAL = 1.0
 MODERATE = LearningConfig(
     value=ValueConfig(width=128, steps=300, learning_rate=1e-3),
     labels=LabelConfig(look_ahead=25),
-    policy=PolicyConfig(
-        width=192, blocks=3, pretrain_steps=3000, passes=12, fit_learning_rate=2e-3, sampling_noise=1.0
-    ),
+    policy=PolicyConfig(width=192, blocks=3, fit_batch=128, pretrain_steps=3000, passes=12, sampling_noise=1.0),
 )
 """Minutes per fit. With full noise: with less, SFT leaves little to gain on the peg."""
 

@@ -10,7 +10,7 @@ import torch
 from recap_bench.data.steps import concatenate, from_episodes
 from recap_bench.learning import load_policy
 from recap_bench.learning.frames import frames_of
-from recap_bench.learning.normalisation import measure
+from recap_bench.learning.normalisation import Standardised, measure
 from recap_bench.learning.recap import Recap
 from recap_bench.learning.stages import equal_shares, pretrain
 from recap_bench.learning.tasks import Repertoire, TaskFacts
@@ -57,9 +57,21 @@ def test_a_state_that_a_task_lacks_is_missing_and_then_zero():
     up = torch.from_numpy((steps.task == "Up-v0")[steps.episode])
     assert frames.observations[up, -1].isnan().all()
     assert frames.observations[~up, 3].isnan().all()
-    seen = measure(frames, 4).observations(frames.observations)
+    seen = Standardised(frames, measure(frames, 4))(torch.arange(steps.num_steps))
     assert seen.isfinite().all()
     assert (seen[up, -1] == 0).all()
+
+
+def test_networks_of_two_tasks_read_one_as_they_read_both():
+    both, repertoire = both_tasks(), Repertoire.of(TASKS)
+    of_both = frames_of(both, repertoire, "cpu")
+    statistics, rows = measure(of_both, 4), (both.task == "Down-v0")[both.episode].nonzero()[0]
+    seen = Standardised(of_both, statistics)(torch.from_numpy(rows))
+    name, facts = list(TASKS.items())[1]
+    alone = from_episodes([motion(name, -1, seed) for seed in range(8)], facts.state_names)
+    of_one = frames_of(alone, repertoire.narrowed({name: facts}), "cpu")
+    assert of_one.observations.shape[1] < of_one.inputs == of_both.observations.shape[1]
+    torch.testing.assert_close(Standardised(of_one, statistics)(torch.arange(alone.num_steps)), seen, rtol=0, atol=0)
 
 
 def test_statistics_of_an_entry_are_those_of_the_tasks_that_have_it():
