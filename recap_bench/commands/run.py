@@ -149,12 +149,17 @@ def _print_plan(config: "RunConfig") -> None:
             f"gradient step of a fit of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
         )
     folder = RunFolder(config.out, pretraining_folder(config))
-    hours = {phase: seconds / 3600 for phase, seconds in zip(phases, estimate_s(config, phases, paces), strict=True)}
-    left = sum(phase_hours for phase, phase_hours in hours.items() if folder.result(phase) is None)
-    print(f"{len(phases)} phases, at most {left:.2f} h: attempts that last the whole time limit, and value fits")
-    print("that do not stop early; a machine that is busy with other things takes longer.")
+    hours = {
+        phase: seconds / 3600
+        for phase, seconds in zip(phases, estimate_s(config, phases, paces), strict=True)
+        if folder.result(phase) is None
+    }
+    print(
+        f"{len(phases)} phases, at most {sum(hours.values()):.2f} h: attempts that last the whole time limit, and value"
+    )
+    print("fits that do not stop early; a machine that is busy with other things takes longer.")
     for number, phase in enumerate(phases, 1):
-        cost = f"{hours[phase]:7.3f} h" if folder.result(phase) is None else f"{'done':>9}"
+        cost = f"{hours[phase]:7.3f} h" if phase in hours else f"{'done':>9}"
         print(f"  {number:>3} {cost}  {phase.title}")
 
 

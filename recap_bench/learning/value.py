@@ -65,10 +65,8 @@ class ValueFunction:
         And the log-likelihood [nat] of `returns` (M,) under the same member, (M,) float64.
         """
         values, likelihood = np.empty(len(frames.task)), np.empty(len(frames.task))
-        observe, phrasebook = (
-            Standardised(frames, self.statistics),
-            Phrasebook.of(self.spec.repertoire, str(frames.task.device)),
-        )
+        observe = Standardised(frames, self.statistics)
+        phrasebook = Phrasebook.of(self.spec.repertoire, str(frames.task.device))
         for k, member in enumerate(self.members):
             for rows in torch.nonzero(fold == k).flatten().split(PREDICTION_BATCH):
                 logits = member(observe(rows), phrasebook.canonical(frames.task[rows]))

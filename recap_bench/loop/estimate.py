@@ -136,7 +136,7 @@ class _Learner:
         method = self._parts.make_method(plan.FOUNDATION)
         context, policy = self._context(steps), self._learning.policy
         self._parts.pretrain(replace(context, config=_shortest(self._learning)))  # the first steps are slower
-        as_fits = replace(self._learning, policy=replace(policy, batch=policy.fit_batch))
+        as_fits = replace(_shortest(self._learning), policy=replace(policy, batch=policy.fit_batch))
         _, fit_step_s = self._pretrain(replace(context, config=as_fits))
         value_step_s, pretrain_step_s = self._pretrain(context)
         fitted = method.fit(replace(context, pretrained=self._folder, folder=self._folder / "fit"))
