@@ -39,6 +39,12 @@ def iteration_name(iteration: int) -> str:
     return "SFT" if iteration == 0 else f"iteration {iteration}"
 
 
+def number_range(numbers: pd.Series) -> str:
+    """Return '3', or '1 to 3' where the marks of a figure differ."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return str(high) if low == high else f"{low} to {high}"
+
+
 def tidy(axes: Axes) -> None:
     """Take away what is no data."""
     axes.spines[["top", "right"]].set_visible(False)

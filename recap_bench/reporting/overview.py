@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.drawing import style, tidy
+from recap_bench.reporting.drawing import number_range, style, tidy
 from recap_bench.reporting.tables import of_task, summary_table
 
 ROW_HEIGHT, REACH = 0.9, 0.7
@@ -52,11 +52,5 @@ def _marks(axes: Axes, line: pd.DataFrame, y: list[float], value: str, prefix: s
 
 
 def _sizes(lines: pd.DataFrame) -> str:
-    seeds, episodes = (_range(lines[name]) for name in ("seeds", "episodes"))
+    seeds, episodes = (number_range(lines[name]) for name in ("seeds", "episodes"))
     return f"{seeds} seed(s), {episodes} episodes, iteration {int(lines['iteration'].max())}"
-
-
-def _range(numbers: pd.Series) -> str:
-    """Return '3', or '1 to 3' where methods differ."""
-    low, high = int(numbers.min()), int(numbers.max())
-    return str(high) if low == high else f"{low} to {high}"

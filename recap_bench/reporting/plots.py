@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.drawing import iteration_name, style, tidy, with_shared_start
+from recap_bench.reporting.drawing import iteration_name, number_range, style, tidy, with_shared_start
 from recap_bench.reporting.failure_plots import failure_figure
 from recap_bench.reporting.overview import overview_figure
 from recap_bench.reporting.tables import of_task, stage_table, summary_table
@@ -33,8 +33,9 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     success.set_ylim(-0.02, 1.02)
     success.yaxis.set_major_formatter(PercentFormatter(1.0))
     success.legend(frameon=False)
-    seeds, episodes = (max(line[name].max() for line in lines.values()) for name in ("seeds", "episodes"))
-    figure.suptitle(f"{task}: {seeds} training seed(s), up to {episodes} episodes a point, 95 % intervals", fontsize=10)
+    points = pd.concat(lines.values())
+    seeds, episodes = (number_range(points[name]) for name in ("seeds", "episodes"))
+    figure.suptitle(f"{task}: {seeds} training seed(s), {episodes} episodes a point, 95 % intervals", fontsize=10)
     return figure
 
 

@@ -107,6 +107,13 @@ def test_a_method_begins_in_figures_at_the_sft_of_its_own_seeds(rows: pd.DataFra
             np.testing.assert_array_equal(drawn, expected)
 
 
+def test_a_figure_says_of_how_many_seeds_and_episodes_its_points_are(rows: pd.DataFrame) -> None:
+    later = rows[rows["iteration"] > 0].assign(seed=1)
+    more = pd.concat([rows, later, rows[rows["iteration"] == 0].assign(seed=1), later.assign(iteration=2)])
+    title = plots.iteration_figure(more, "Espresso-v0").get_suptitle()
+    assert title == "Espresso-v0: 1 to 2 training seed(s), 20 to 40 episodes a point, 95 % intervals"
+
+
 def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> None:
     rows.loc[rows.index[1], "failure_mode"] = "dropped_cup"
     panel = plots.failure_figure(rows, "Espresso-v0").axes[0]
