@@ -20,6 +20,10 @@ def make(name: str, **options: Any) -> "TaskEnv":
     return TaskEnv(load_task(name), EnvConfig(**options))
 
 
+# gymnasium.make looks here before it loads anything, to wrap for 'rgb_array_list' and 'human'.
+make.metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # type: ignore[attr-defined]
+
+
 def make_vec(name: str, num_envs: int = 1, **options: Any) -> "TaskVectorEnv":
     """Return `num_envs` simulations of the task `name` as a gymnasium.vector.VectorEnv.
 

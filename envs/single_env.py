@@ -38,7 +38,7 @@ class TaskEnv(gymnasium.Env):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start a new episode; its start state depends on nothing but the seed."""
         observation, info = self.vector.reset(seed=seed, options=options)
-        self._np_random = self.vector.seed_streams[0]
+        self._np_random, self._np_random_seed = self.vector.seed_streams[0] or (None, None)
         return _first(observation), _first(info)
 
     def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:

@@ -101,6 +101,7 @@ def take(simulation: Simulation, task: Task, i: int, step: int, seed: int) -> Sn
 def put(snapshot: Snapshot, simulation: Simulation, task: Task, i: int) -> None:
     """Make simulation `i` continue from `snapshot`."""
     simulation.assign(i, snapshot.member)
+    task.bind(i)
     owner = simulation.owner(i)
     owner.batch.state[i] = snapshot.state
     owner.batch.warning[i] = 0

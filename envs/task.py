@@ -166,6 +166,9 @@ class Task(abc.ABC):
         The simulation has been reset before and is forwarded afterwards by the caller.
         """
 
+    def bind(self, i: int) -> None:  # noqa: B027 (most tasks have one model, bound from the start)
+        """Bind the fields that the task reads of the model that slot `i` runs on, before they are written."""
+
     def apply(self, ids: np.ndarray, actions: np.ndarray) -> None:
         """Turn actions (k, 14), already clipped to the action space, into MuJoCo controls."""
         self.rig.apply(ids, actions)

@@ -67,7 +67,7 @@ class TaskVectorEnv(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._all = np.arange(num_envs)
         self._low, self._high = (np.tile(bound, (num_envs, 1)) for bound in (ACTION_LOW, ACTION_HIGH))
-        self._streams: list[np.random.Generator | None] = [None] * num_envs
+        self._streams: list[tuple[np.random.Generator, int] | None] = [None] * num_envs
         self._seeds = np.full(num_envs, -1, np.int64)
         self._steps = np.zeros(num_envs, np.int64)
         self._terminated = np.zeros(num_envs, bool)
@@ -84,8 +84,8 @@ class TaskVectorEnv(VectorEnv):
         return self.task.spec
 
     @property
-    def seed_streams(self) -> tuple[np.random.Generator | None, ...]:
-        """Each simulation's stream of seeds for resets without one; None before its first reset."""
+    def seed_streams(self) -> tuple[tuple[np.random.Generator, int] | None, ...]:
+        """Each simulation's stream of seeds for resets without one, and its own seed; None before its first reset."""
         return tuple(self._streams)
 
     def reset(
@@ -193,14 +193,14 @@ class TaskVectorEnv(VectorEnv):
                 self._recorder.begin(i, self.snapshot(i))
 
     def _restart_stream(self, i: int, seed: int) -> int:
-        self._streams[i] = gym_seeding.np_random(seed)[0]
+        self._streams[i] = gym_seeding.np_random(seed)
         return seed
 
     def _next_seed(self, i: int) -> int:
         stream = self._streams[i]
         if stream is None:
-            stream = self._streams[i] = gym_seeding.np_random()[0]
-        return int(stream.integers(SEED_LIMIT))
+            stream = self._streams[i] = gym_seeding.np_random()
+        return int(stream[0].integers(SEED_LIMIT))
 
     def _advance(self, ids: np.ndarray, actions: np.ndarray) -> None:
         """Run one control step in the simulations `ids`, process and observation included."""
@@ -210,14 +210,16 @@ class TaskVectorEnv(VectorEnv):
         broken, reason = step_guarded(self.simulation, ids)
         self._steps[ids] += 1
         sound = ids[~broken] if broken.any() else ids
-        self.task.advance(sound)
-        finite = self._observer.update(sound)
-        if not finite.all():
-            reason = reason or "an observation is not finite"
-            sound = sound[finite]
+        if len(sound):
+            self.task.advance(sound)
+            finite = self._observer.update(sound)
+            if not finite.all():
+                reason = reason or "an observation is not finite"
+                sound = sound[finite]
         if len(sound) < len(ids):
             self._end_diverged(np.setdiff1d(ids, sound), reason)
-        self._observer.update_pixels(sound)
+        if len(sound):
+            self._observer.update_pixels(sound)
         self._mark_ends(ids)
 
     def _end_diverged(self, ids: np.ndarray, reason: str) -> None:

@@ -1,6 +1,6 @@
 """The paper's protocol per task: how much is collected in a round, and how many frames count as positive.
 
-Paper: section 6 of its data ("data per iteration") and Appendix F (thresholds).
+Paper: what it says of each task's data per iteration in its experiments, and Appendix F (thresholds).
 """
 
 from dataclasses import dataclass

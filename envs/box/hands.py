@@ -15,8 +15,6 @@ X, Y, UP = np.eye(3)
 DOWN = -UP
 JAW_ALONG_X = facing(DOWN, X)
 JAW_ALONG_Y = facing(DOWN, Y)
-PAD_HALF_M = 0.011
-"""Half the width of a pad across the jaw axis: where a hand's flank touches."""
 TRAVEL_M = 0.20
 """Height of the grasp point at which empty hands travel: palm and held label pass over guides, walls and parcels."""
 STRAIGHT = 0.0

@@ -62,6 +62,7 @@ SPREADS = {
 """The values of `randomization`."""
 
 STARTS = ("stack", "jig", "built")
+STAGES_BEFORE = dict(zip(STARTS, range(len(STARTS)), strict=True))
 """The default first."""
 
 

@@ -9,7 +9,7 @@ from recap_bench.envs import rig as rig_module
 from recap_bench.envs.box import observation, processes, verdict
 from recap_bench.envs.box import parameters as p
 from recap_bench.envs.box.processes import PROCESS_NAMES, PROCESS_SHAPES, Cell, Work
-from recap_bench.envs.box.start import STARTS, StartStates
+from recap_bench.envs.box.start import STAGES_BEFORE, STARTS, StartStates
 from recap_bench.envs.box.world import World, WorldReader
 from recap_bench.envs.rig import Rig
 from recap_bench.envs.simulation import Simulation
@@ -80,7 +80,7 @@ class BoxAssemblyTask(Task):
         self._write_equalities(ids, self.work(ids))
         self.success[ids] = False
         self.failure[ids] = 0
-        self.stages[ids] = False
+        self.stages[ids] = np.arange(len(self.spec.stages)) < STAGES_BEFORE[self.start_name]
 
     def work(self, ids: np.ndarray) -> Work:
         """Return copies of the process state of `ids`."""

@@ -1,4 +1,4 @@
-"""Making a double espresso: the paper's cafe task (section 5 of its task list) on the bimanual rig."""
+"""Making a double espresso: the paper's cafe task on the bimanual rig."""
 
 from collections.abc import Sequence
 

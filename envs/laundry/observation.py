@@ -1,6 +1,7 @@
 """The state observation of the laundry tasks: what calibrated perception would report of garment and hands.
 
-Each key point has its position and whether it is visible; under other cloth the position is where it was last seen.
+Each key point has its position and whether it is visible; under other cloth the position is where it was last seen,
+and for one that was never seen the middle of those that were at the start.
 `front_up` says which side is up, 1 for the outside and -1 for the inside: the two differ in colour.
 """
 
@@ -35,7 +36,8 @@ def state_names(garments: tuple[str, ...], stack: bool) -> tuple[str, ...]:
 def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray | None) -> np.ndarray:
     """Return the observation (k, D) in the order of `state_names`.
 
-    `seen` (k, K, 3) is where each key point was last visible, `garment` (k, G) one column per type, or None.
+    `seen` (k, K, 3) is where each key point was last visible, or where `first_sight` puts it; `garment` (k, G) has one
+    column per type, or is None.
     """
     k = len(seen)
     points = np.concatenate([seen, measured.visible[..., None]], axis=2).reshape(k, -1)
@@ -53,6 +55,18 @@ def environment_state(measured: Measured, seen: np.ndarray, garment: np.ndarray 
     if garment is not None:
         columns.append(garment)
     return np.concatenate(columns, axis=1)
+
+
+def first_sight(measured: Measured) -> np.ndarray:
+    """Return where the key points are taken to be at the start, (k, K, 3): hidden ones in the middle of the visible.
+
+    Where all are hidden, the middle of the garment stands for them.
+    """
+    visible = measured.visible[..., None]
+    count = visible.sum(1, keepdims=True)
+    middle = (visible * measured.key_points).sum(1, keepdims=True) / np.maximum(count, 1)
+    middle = np.where(count > 0, middle, measured.middle[:, None])
+    return np.where(visible, measured.key_points, middle)
 
 
 def _close_view(measured: Measured, seen: np.ndarray, side: int) -> np.ndarray:

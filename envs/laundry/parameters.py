@@ -35,6 +35,10 @@ PULL_OFF_M = 0.020
 # --- The table ---
 TABLE_CENTRE_M, TABLE_HALF_M = np.array([0.20, 0.0]), np.array([0.45, 0.55])
 """A garment whose middle leaves this rectangle is off the table."""
+LOST_BELOW_M, LOST_ABOVE_M = -0.05, 1.0
+"""So is one whose middle is not between these heights: flailing arms can push cloth through the table, where the
+solver's 30 iterations (assets/laundry/table.xml) are too few, and it may then fly off. What operators do to it never
+takes a vertex 35 mm deep."""
 GARMENT_CENTRE_M = np.array([0.21, 0.0])
 """Where garments start: the far corners of a shirt lie 0.44 m from the bases, within reach of both arms."""
 BASKET_CENTRE_M, NO_BASKET_M = np.array([0.06, 0.43, 0.0]), np.array([0.0, 0.0, -0.7])

@@ -90,6 +90,9 @@ class LaundryTask(Task):
             self._benches[index] = Bench(self.family.member(name), WARDROBE[name], self.randomization, self.layout)
         return self._benches[index]
 
+    def bind(self, i: int) -> None:
+        self.bench_of(i)
+
     def bench_of(self, i: int) -> Bench:
         """Return the bench that slot `i` runs on."""
         return self.bench(self.family.member_index(i))
@@ -120,8 +123,9 @@ class LaundryTask(Task):
             bench.simulation.forward(slot)
         self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0
-        self.process["seen"][ids] = self.measure(ids).key_points
+        self.process["seen"][ids] = observation.first_sight(self.measure(ids))
         self.success[ids], self.failure[ids], self.stages[ids] = False, 0, False
+        self.stages[ids, 0] = [self.start_kind == "begun" and len(self.garment_of(i).folds) > 1 for i in ids]
 
     def _draw_garment(self, rng: np.random.Generator) -> int:
         """Return the index of the type of one episode: that of the start's name, else a random one."""
@@ -216,3 +220,13 @@ class RoutedRig(Rig):
 
     def targets(self, ids: np.ndarray) -> np.ndarray:
         return self._gather("targets", ids)
+
+    def place(self, ids: np.ndarray, agent_pos: np.ndarray) -> None:
+        for bench, rows in self._task.benches(ids):
+            bench.rig.place(ids[rows], agent_pos[rows])
+
+    def hands(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points, rotations = np.empty((len(ids), 2, 3)), np.empty((len(ids), 2, 3, 3))
+        for bench, rows in self._task.benches(ids):
+            points[rows], rotations[rows] = bench.rig.hands(ids[rows])
+        return points, rotations

@@ -64,7 +64,9 @@ def stages_reached(measured: Measured, finished: np.ndarray, stack: bool) -> np.
 
 def failure(measured: Measured, finished: np.ndarray, stack: bool) -> np.ndarray:
     """Return the failure code of each simulation, 0 for none, (k,) int8; the first of FAILURES that holds."""
+    height = measured.middle[:, 2]
     outside = (np.abs(measured.middle[:, :2] - p.TABLE_CENTRE_M) > p.TABLE_HALF_M).any(1)
+    outside |= (height < p.LOST_BELOW_M) | (height > p.LOST_ABOVE_M)
     conditions = (
         outside,
         finished & ~compact(measured),

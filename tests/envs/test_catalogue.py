@@ -347,6 +347,34 @@ def test_a_divergence_ends_one_episode_and_recovers(name):
     assert fresh.vector.state_hash(0) == env.state_hash(0)
 
 
+def test_a_divergence_of_every_simulation_is_reported_and_dumped(name, tmp_path):
+    env = make_vec(name, 1, threads=1, dump_dir=tmp_path)
+    env.reset(seed=0)
+    env.simulation.owner(0).batch.qvel[0] = 1e6
+    observation, _, terminated, _, info = env.step(env.action_space.sample())
+    assert terminated.all()
+    assert info["failure_mode"].tolist() == [DIVERGED]
+    assert all(np.isfinite(part).all() for part in observation.values())
+    assert list(tmp_path.iterdir())
+
+
+def test_a_restored_simulation_is_observed_as_it_was(name):
+    env, other = (make_vec(name, 1, threads=1) for _ in range(2))
+    observation, _ = env.reset(seed=3)
+    for _ in range(3):
+        observation, *_ = env.step(observation["agent_pos"])
+    other.restore(0, env.snapshot(0))
+    state = other.task.environment_state(np.arange(1)).astype(np.float32)
+    np.testing.assert_array_equal(state, observation["environment_state"])
+
+
+def test_gymnasium_knows_the_seed_and_the_stream_of_an_environment(name):
+    env = make(name)
+    env.reset(seed=5)
+    assert env.np_random_seed == 5
+    assert env.np_random is env.vector.seed_streams[0][0]
+
+
 def test_gymnasiums_checker_passes(name):
     env = gymnasium.make(f"recap_bench/{name}")
     check_env(env.unwrapped, skip_render_check=True)

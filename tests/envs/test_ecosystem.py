@@ -105,6 +105,16 @@ def test_vector_wrappers_of_gymnasium_run(make_push):
 
 
 @pytest.mark.rendering
+@pytest.mark.rendering
+def test_gymnasium_collects_a_list_of_frames(opengl):
+    assert make.metadata == TaskEnv.metadata
+    env = gymnasium.make("recap_bench/Espresso-v0", render_mode="rgb_array_list", render_size=(24, 32))
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    assert [frame.shape for frame in env.render()] == [(24, 32, 3)] * 2
+    env.close()
+
+
 def test_record_video_writes_a_file(push, opengl, tmp_path):
     pytest.importorskip("moviepy", reason="NOT TESTED: RecordVideo needs moviepy (pip install moviepy)")
     env = gymnasium.wrappers.RecordVideo(push, str(tmp_path))

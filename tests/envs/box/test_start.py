@@ -49,7 +49,8 @@ def test_the_pile_varies_and_the_feeder_keeps_its_top_in_place():
 
 def test_the_built_box_stays_latched_in_the_jig():
     env = make_vec("BoxAssembly-v0", 4, threads=1, start="built")
-    observation, _ = env.reset(seed=3)
+    observation, info = env.reset(seed=3)
+    assert (info["stages"] == [1, 1, 0, 0]).all()
     ids = np.arange(4)
     for _ in range(50):
         observation, _, terminated, _, info = env.step(observation["agent_pos"])

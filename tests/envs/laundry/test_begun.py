@@ -12,7 +12,9 @@ from recap_bench.envs.laundry.wardrobe import WARDROBE
 @pytest.mark.parametrize("name", ["LaundryStrictTshirt-v0", "LaundryTshirtsShorts-v0"])
 def test_all_folds_but_the_last_are_made_and_the_garment_comes_to_rest(name):
     env = make_vec(name, 4, threads=1, start="begun")
-    observation, _ = env.reset(seed=2)
+    observation, info = env.reset(seed=2)
+    folds = [len(env.task.garment_of(i).folds) for i in range(4)]
+    assert info["stages_done"].tolist() == [int(count > 1) for count in folds]
     for _ in range(60):
         observation, _, terminated, _, info = env.step(observation["agent_pos"])
     assert not terminated.any()
@@ -27,8 +29,9 @@ def test_all_folds_but_the_last_are_made_and_the_garment_comes_to_rest(name):
 
 def test_a_garment_with_one_fold_lies_flat():
     env = make_vec("LaundryDiverse-v0", 2, threads=1, start="jeans_begun")
-    env.reset(seed=2)
+    _, info = env.reset(seed=2)
     assert len(WARDROBE["jeans"].folds) == 1
+    assert not info["stages"].any()
     assert (env.task.measure(np.arange(2)).errors[:, 0] < 0.01).all()
 
 

@@ -35,6 +35,24 @@ def test_every_start_of_one_type_draws_that_type():
         assert f"{types_drawn(start, n=1)[0]}_light" == start
 
 
+def test_a_type_that_an_environment_has_not_had_is_observed_right_after_a_restore():
+    envs = [make_vec("LaundryDiverse-v0", 1, threads=1, start=f"{name}_flat") for name in ("towel", "socks")]
+    observations = [env.reset(seed=2)[0] for env in envs]
+    envs[1].restore(0, envs[0].snapshot(0))
+    state = envs[1].task.environment_state(np.arange(1)).astype(np.float32)
+    np.testing.assert_array_equal(state, observations[0]["environment_state"])
+
+
+def test_the_hands_of_slots_of_different_types_are_those_of_their_own_arms():
+    env = make_vec("LaundryDiverse-v0", 6, threads=1)
+    env.reset(seed=0)
+    ids = np.arange(6)
+    points, rotations = env.task.rig.hands(ids)
+    measured = env.task.measure(ids)
+    np.testing.assert_array_equal(points, measured.hands)
+    np.testing.assert_array_equal(rotations, measured.hand_rotations)
+
+
 def test_slots_of_different_types_are_observed_alike():
     env = make_vec("LaundryDiverse-v0", 6, threads=1)
     observation, _ = env.reset(seed=0)
