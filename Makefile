@@ -1,4 +1,4 @@
-# Needs only python3 (3.11 to 3.13, with venv) and make. Options: `make run ARGS="--preset standard --out runs/standard"`.
+# Needs only python3 (3.11 or 3.12, with venv) and make. Options: `make run ARGS="--preset standard --out runs/standard"`.
 # Without options `make run` begins in the middle of the task, where minutes of training already make a policy.
 PYTHON ?= python3
 VENV := .venv

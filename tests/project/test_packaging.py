@@ -51,7 +51,6 @@ def test_constraints_name_versions_and_no_places() -> None:
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
 
 
-@pytest.mark.slow
 def test_the_wheel_alone_makes_every_environment(tmp_path: Path) -> None:
     source, site = tmp_path / "source", tmp_path / "site"
     skip = shutil.ignore_patterns(".git", ".venv", "build", "runs", "results", "tests", "*.egg-info", "__pycache__")
