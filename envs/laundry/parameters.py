@@ -42,7 +42,8 @@ takes a vertex 35 mm deep."""
 GARMENT_CENTRE_M = np.array([0.21, 0.0])
 """Where garments start: the far corners of a shirt lie 0.44 m from the bases, within reach of both arms."""
 BASKET_CENTRE_M, NO_BASKET_M = np.array([0.06, 0.43, 0.0]), np.array([0.0, 0.0, -0.7])
-"""Where the basket stands, beside a flat garment and well within the left hand's reach; and where it is without one."""
+"""Where the basket stands, beside a flat garment and well within the left hand's reach; and where it is without one.
+The base camera has it at the edge of its picture, partly behind the left arm: policies on images start nearly blind."""
 BASKET_HALF_M, BASKET_WALL_M, BASKET_HEIGHT_M = 0.12, 0.006, 0.08
 """Half its width inside, half the thickness of its walls, and their height: palms pass above them."""
 LAYER_CONDIM = 1
