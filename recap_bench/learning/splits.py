@@ -12,11 +12,15 @@ def folds(seeds: np.ndarray, count: int, salt: int) -> np.ndarray:
 
 
 def holdout(seeds: np.ndarray, fraction: float, salt: int) -> np.ndarray:
-    """Return which episodes are held out, (E,) bool: `fraction` of the distinct seeds, at least one, never all."""
+    """Return which episodes are held out, (E,) bool: about `fraction` of the distinct seeds, at least one, never all.
+
+    Each seed is drawn by itself, so that none is held out later that was fitted among fewer episodes. (Among so few
+    that the draw would hold out all, the last one is fitted.)
+    """
     distinct = np.unique(seeds)
-    wanted = min(max(1, round(fraction * len(distinct))), len(distinct) - 1)
-    order = np.argsort(_uniform(distinct, salt), kind="stable")
-    return np.isin(seeds, distinct[order[:wanted]])
+    place = _uniform(distinct, salt)
+    drawn = (place < fraction) | (place == place.min())
+    return np.isin(seeds, distinct[drawn & (place < place.max())])
 
 
 def _uniform(keys: np.ndarray, salt: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Fitting the value function: by episode folds, held out by episode, stopped early."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,11 +27,12 @@ from recap_bench.learning.value import (
 from recap_bench.seeding import derive_seed
 
 FOLD_SALT = 20251119
-"""Decides the folds from the environment seeds alone: an episode keeps its fold in every fit of every run, so that
-member k of a function fitted from another one has never seen the episodes that it labels."""
+"""Decides the folds, and what stops each member early, from the environment seeds alone: an episode keeps its place in
+every fit of every run, so that member k of a function fitted from another one has never seen the episodes that it
+labels, nor those that stop it."""
 
 MAX_CHECKED = 4096
-"""Held-out frames that early stopping looks at; more would cost without deciding differently."""
+"""Held-out frames that early stopping looks at, at most; more would cost without deciding differently."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _held_out(seeds: np.ndarray, pool: np.ndarray, setup: ValueSetup, k: int) ->
             f"leaves fewer of the {len(np.unique(seeds))} received. Collect more episodes, or use fewer folds."
         )
     checked = np.zeros(len(pool), bool)
-    checked[pool] = holdout(seeds[pool], setup.config.holdout_fraction, derive_seed(setup.seed, "holdout", k))
+    checked[pool] = holdout(seeds[pool], setup.config.holdout_fraction, derive_seed(FOLD_SALT, "holdout", k))
     return checked
 
 
@@ -125,13 +127,18 @@ def _new_member(setup: ValueSetup, k: int) -> ValueNetwork:
         return build_value_network(setup.spec, len(setup.statistics.observation_mean))
 
 
+def _thinned(held_out: torch.Tensor) -> torch.Tensor:
+    """Return at most MAX_CHECKED of the rows `held_out` (n,), n >= 1, evenly spaced."""
+    return held_out[:: math.ceil(len(held_out) / MAX_CHECKED)]
+
+
 def _fit_member(
     network: ValueNetwork, examples: ValueExamples, rows: tuple[np.ndarray, ...], setup: ValueSetup, k: int
 ) -> int:
     """Fit `network` in place on rows[0], stop early on rows[1]; keep the best weights and return their step."""
     config, frames = setup.config, examples.frames
     fitted, checked = (torch.from_numpy(part).to(frames.observations.device) for part in rows)
-    checked = checked[:: max(1, len(checked) // MAX_CHECKED)]
+    checked = _thinned(checked)
     returns = torch.from_numpy(examples.returns).to(fitted.device)
     draw = generator(str(fitted.device), setup.seed, "value", setup.iteration, k)
     phrasebook = Phrasebook.of(setup.spec.repertoire, str(fitted.device))

@@ -71,11 +71,22 @@ def test_folds_are_about_even_and_differ_between_runs():
 
 
 def test_holdout_takes_whole_start_states_and_never_all_of_them():
-    seeds = np.repeat(np.arange(20), 3)
-    chosen = holdout(seeds, 0.2, salt=0).reshape(20, 3)
-    assert chosen.all(axis=1).sum() == 4
+    seeds = np.repeat(np.arange(1000), 3)
+    chosen = holdout(seeds, 0.2, salt=0).reshape(1000, 3)
+    assert chosen.all(axis=1).sum() == pytest.approx(200, abs=40)
     assert (chosen.all(axis=1) == chosen.any(axis=1)).all()
     assert holdout(np.array([1, 2]), 0.99, salt=0).sum() == 1
+    assert holdout(np.array([1, 2]), 1e-9, salt=0).sum() == 1
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.15])
+def test_what_was_fitted_once_is_never_held_out_as_episodes_are_added(fraction):
+    seeds = np.random.default_rng(0).integers(1 << 48, size=300)
+    before = np.zeros(0, bool)
+    for count in range(5, 300, 5):
+        held_out = holdout(seeds[:count], fraction, salt=3)
+        assert not (held_out[: len(before)] & ~before).any(), count
+        before = held_out
 
 
 def value_fit(steps, tmp_path, config=TINY, start=None):
