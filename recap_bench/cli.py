@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -38,12 +39,19 @@ COMMANDS: dict[str, ModuleType] = {
 USAGE_ERROR = 2
 """Exit code of argparse, and of every error that the message explains."""
 
+INTERNAL_ERROR = 70
+"""Exit code of an error that nobody foresaw; 1 would say that `compare` has found a regression."""
+
 
 class _DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Adds '(default: ...)' where there is a default worth telling."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+        if action.default in (None, False, []):
+            return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
+        return super()._get_help_string(action)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,9 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         explanation = StorageError.explaining(error, "Use another place, or mend this one.")
         if explanation is None:
-            raise
+            traceback.print_exc()
+            return INTERNAL_ERROR
         print(f"recap-bench {args.command}: {explanation}", file=sys.stderr)
         return USAGE_ERROR
+    except Exception:
+        traceback.print_exc()
+        return INTERNAL_ERROR
     except KeyboardInterrupt:
         print(f"\nrecap-bench {args.command}: interrupted", file=sys.stderr)
         return 130

@@ -11,6 +11,9 @@ DISK_TROUBLE = {
     errno.EACCES: "access is denied",
     errno.EPERM: "access is denied",
     errno.EIO: "the device reports an error",
+    errno.EEXIST: "a file has the name of a folder that is needed",
+    errno.ENOTDIR: "a part of its path is a file",
+    errno.EISDIR: "it is a folder",
 }
 """errno of an OSError that a person has to mend outside of recap_bench -> what is wrong."""
 

@@ -4,7 +4,6 @@ Episode i starts from environment seed S + i. Seeds that the store holds already
 """
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recap_bench.commands.options import (
@@ -14,6 +13,7 @@ from recap_bench.commands.options import (
     add_task,
     add_threads,
     add_workers,
+    folder_to_write,
     limit_threads,
     simulations,
 )
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corrections", action="store_true", help="let an operator correct the policy")
     parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
     parser.add_argument("--seed", type=int, default=0, help="environment seed of the first episode")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the store, made if missing")
+    parser.add_argument("--out", type=folder_to_write, required=True, help="folder of the store, made if missing")
     add_num_envs(parser)
     add_threads(parser)
     add_workers(parser)

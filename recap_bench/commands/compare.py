@@ -7,6 +7,8 @@ the ratio of throughputs below 1. With nothing changed each line is so by chance
 import argparse
 from pathlib import Path
 
+from recap_bench.commands.options import file_to_write
+
 HELP = "compare a run with a baseline on the same start states; exit code 1 if it is worse"
 
 REGRESSION = 1
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("baseline", type=Path, metavar="BASELINE", help="the same; RUN again to compare two methods")
     parser.add_argument("--method", default=None, help="method of RUN; else every method that both have")
     parser.add_argument("--against", default=None, help="method of BASELINE; by default that of RUN")
-    parser.add_argument("--csv", type=Path, default=None, help="file to write the comparison to")
+    parser.add_argument("--csv", type=file_to_write, default=None, help="file to write the comparison to")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -29,5 +31,6 @@ def execute(args: argparse.Namespace) -> int:
     table = compare(Side(args.run, args.method), Side(args.baseline, args.against or args.method))
     print(comparison_text(table))
     if args.csv:
+        args.csv.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(args.csv, index=False, float_format="%.6g")
     return REGRESSION if (table["verdict"] == WORSE).any() else 0

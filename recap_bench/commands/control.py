@@ -8,7 +8,15 @@ both. A stopped control goes on when the same command is given again.
 import argparse
 from pathlib import Path
 
-from recap_bench.commands.options import add_device, add_settings, add_threads, add_workers, limit_threads
+from recap_bench.commands.options import (
+    Gather,
+    add_device,
+    add_settings,
+    add_threads,
+    add_workers,
+    folder_to_write,
+    limit_threads,
+)
 
 HELP = "fit other methods on the data of a run"
 
@@ -16,12 +24,16 @@ HELP = "fit other methods on the data of a run"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add whose data, which methods, and where the results go."""
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--methods", nargs="+", required=True, metavar="NAME", help="methods that learn from its data")
+    parser.add_argument(
+        "--methods", nargs="+", action=Gather, required=True, metavar="NAME", help="methods that learn from its data"
+    )
     parser.add_argument("--data-of", default=None, metavar="METHOD", help="whose data; else the run's first method's")
     parser.add_argument("--iteration", type=int, default=None, help="which fit's data; else the run's last")
-    parser.add_argument("--seeds", nargs="+", type=int, default=None, metavar="S", help="training seeds; else all")
+    parser.add_argument(
+        "--seeds", nargs="+", action=Gather, type=int, default=None, metavar="S", help="training seeds; else all"
+    )
     add_settings(parser, "options that differ from the run's, e.g. learning.labels.look_ahead=25 check_episodes=96")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the control")
+    parser.add_argument("--out", type=folder_to_write, required=True, help="folder of the control")
     add_threads(parser)
     add_workers(parser)
     add_device(parser)
@@ -34,7 +46,7 @@ def execute(args: argparse.Namespace) -> int:
 
     from recap_bench.config import RunConfig
     from recap_bench.errors import ConfigurationError
-    from recap_bench.loop.control import Source, control
+    from recap_bench.loop.control import Source, control, refuse_what_the_run_decided
     from recap_bench.overrides import override
     from recap_bench.reporting.inspection_data import run_config
     from recap_bench.reporting.progress import make_display
@@ -48,6 +60,7 @@ def execute(args: argparse.Namespace) -> int:
     seeds = theirs.seeds if args.seeds is None else tuple(args.seeds)
     where = {"out": args.out, "threads": args.threads, "workers": args.workers, "device": args.device}
     config = override(replace(theirs, methods=tuple(args.methods), seeds=seeds, **where), args.set)
+    refuse_what_the_run_decided(theirs, config)
     source = Source(str(args.run), args.data_of or theirs.methods[0], iteration)
     with make_display() as display:
         display.message(f"control of {args.run}: {', '.join(config.methods)} on the data of {source.method}")

@@ -17,6 +17,7 @@ from recap_bench.commands.options import (
     add_task,
     add_threads,
     add_workers,
+    file_to_write,
     limit_threads,
     run_above,
     simulations,
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is evaluated, on what, and where the results go."""
     add_task(parser)
     parser.add_argument("--policy", required=True, help="oracle, idle, random, shuffled, or the folder of a checkpoint")
-    parser.add_argument("--profile", default="skilled", help="operator profile of the oracle")
+    parser.add_argument("--profile", default=None, help="operator profile of the oracle; by default skilled")
     parser.add_argument("--condition", default=None, help="positive, negative or none; else the checkpoint's")
     parser.add_argument("--guidance", type=float, default=None, help="guidance; else the checkpoint's")
     parser.add_argument("--sampling-noise", type=float, default=None, help="scale of noise; else the checkpoint's")
@@ -56,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser, "of the checkpoint's inference")
     add_randomization(parser)
     add_start(parser)
-    parser.add_argument("--json", type=Path, default=None, help="file for the measures and the rows")
-    parser.add_argument("--csv", type=Path, default=None, help="file for one row per episode")
+    parser.add_argument("--json", type=file_to_write, default=None, help="file for the measures and the rows")
+    parser.add_argument("--csv", type=file_to_write, default=None, help="file for one row per episode")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -117,27 +118,29 @@ def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "
     from recap_bench.policy import IdlePolicy, RandomPolicy
 
     named = {
-        "oracle": lambda: Controllers(profiles={args.profile: 1.0}),
+        "oracle": lambda: Controllers(profiles={args.profile or "skilled": 1.0}),
         "idle": lambda: Controllers(IdlePolicy()),
         "random": lambda: Controllers(RandomPolicy(ACTION_LOW, ACTION_HIGH)),
         "shuffled": lambda: Controllers(_shuffled(opened)),
     }
+    _refuse_unread(args, args.policy in named)
     if args.policy in named:
-        _refuse_unread(args)
         return named[args.policy]()
     task = opened.spec_of_task.name
     policy = load_policy(args.policy, args.condition, args.guidance, task, args.sampling_noise, args.device)
     return Controllers(policy)
 
 
-def _refuse_unread(args: argparse.Namespace) -> None:
-    """Raise ConfigurationError for an option that only a checkpoint reads."""
+def _refuse_unread(args: argparse.Namespace, named: bool) -> None:
+    """Raise ConfigurationError for an option that only a checkpoint, or only the oracle, reads."""
     from recap_bench.errors import ConfigurationError
 
     usual = {"condition": None, "guidance": None, "sampling_noise": None, "device": "cpu"}
     given = [f"--{name.replace('_', '-')}" for name, value in usual.items() if getattr(args, name) != value]
-    if given:
+    if given and named:
         raise ConfigurationError(f"{', '.join(given)} has no effect on {args.policy!r}, which is no checkpoint.")
+    if args.profile is not None and args.policy != "oracle":
+        raise ConfigurationError(f"--profile has no effect on {args.policy!r}: the oracle alone has one.")
 
 
 def _shuffled(opened: "TaskVectorEnv | Fleet") -> "Policy":

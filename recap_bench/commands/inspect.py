@@ -7,6 +7,8 @@ iteration.
 import argparse
 from pathlib import Path
 
+from recap_bench.commands.options import folder_to_write
+
 HELP = "look into a run: values, labels, diagnostics"
 
 
@@ -21,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--episode", type=int, nargs="+", default=[], metavar="I", help="episodes to show, as numbered in episodes.csv"
     )
     parser.add_argument("--no-film", action="store_true", help="pictures only, no films")
-    parser.add_argument("--out", type=Path, default=None, help="folder to write to; by default RUN/inspection")
+    parser.add_argument(
+        "--out", type=folder_to_write, default=None, help="folder to write to; by default RUN/inspection"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:

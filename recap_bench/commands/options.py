@@ -1,7 +1,6 @@
 """Options that several commands share."""
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -13,10 +12,44 @@ if TYPE_CHECKING:
     from recap_bench.loop.workers import Fleet
 
 
+class Gather(argparse.Action):
+    """A list whose option may be given several times: the first replaces the default, the others add to it."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Add `values` to what was given before."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
+
+
+def file_to_write(text: str) -> Path:
+    """Return the path of a file that can be written, as a type of argparse; its folder is made when it is written."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"must be a file, but {text} is a folder")
+    folder_to_write(str(path.parent))
+    return path
+
+
+def folder_to_write(text: str) -> Path:
+    """Return the path of a folder that is there or can be made, as a type of argparse."""
+    path = Path(text)
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise argparse.ArgumentTypeError(f"must be in a folder, but {part} is a file")
+    return path
+
+
 def add_tasks(parser: argparse.ArgumentParser, default: str = "all") -> None:
     """Add --tasks."""
     parser.add_argument(
-        "--tasks", nargs="+", default=[default], metavar="ID", help="tasks, with or without 'recap_bench/', or 'all'"
+        "--tasks",
+        nargs="+",
+        action=Gather,
+        default=[default],
+        metavar="ID",
+        help="tasks, with or without 'recap_bench/', or 'all'",
     )
 
 
@@ -67,14 +100,16 @@ def limit_threads(threads: int) -> None:
 
 def add_settings(parser: argparse.ArgumentParser, use: str) -> None:
     """Add --set."""
-    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=use)
+    parser.add_argument("--set", nargs="+", action=Gather, default=[], metavar="NAME=VALUE", help=use)
 
 
 def run_above(file: Path) -> dict[str, Any]:
     """Return the config of the run in whose folder `file` lies, {} if it lies in none."""
+    from recap_bench.data.files import CONFIG, read_config
+
     for folder in file.resolve().parents:
-        if (folder / "config.json").is_file():
-            return dict(json.loads((folder / "config.json").read_text()).get("config", {}))
+        if (folder / CONFIG).is_file():
+            return dict(read_config(folder).get("config", {}))
     return {}
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recap_bench.commands.options import (
+    Gather,
     add_device,
     add_settings,
     add_start,
     add_tasks,
     add_threads,
     all_tasks,
+    folder_to_write,
     limit_threads,
 )
 
@@ -37,8 +39,10 @@ OVERRIDES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is run, how large, and where it goes."""
     add_tasks(parser, default="Espresso-v0")
-    parser.add_argument("--methods", nargs="+", default=["recap"], metavar="NAME", help="methods, or 'all'")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="S", help="training seeds")
+    parser.add_argument(
+        "--methods", nargs="+", action=Gather, default=["recap"], metavar="NAME", help="methods, or 'all'"
+    )
+    parser.add_argument("--seeds", nargs="+", action=Gather, type=int, default=[0], metavar="S", help="training seeds")
     parser.add_argument(
         "--preset",
         default="quick",
@@ -47,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pretraining-tasks",
         nargs="+",
+        action=Gather,
         default=None,
         metavar="ID",
         help="tasks to pre-train on; else those of the run",
@@ -54,15 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task-demonstrations",
         nargs="+",
+        action=Gather,
         type=_task_and_number,
         default=[],
         metavar="ID=N",
         help="demonstrated episodes of tasks that have more or fewer than --demonstrations",
     )
     parser.add_argument("--pretrained", type=Path, default=None, help="use this finished pre-training of the cache")
-    parser.add_argument("--cache", type=Path, default=None, help="folder of pre-trainings; by default runs/pretrained")
+    parser.add_argument(
+        "--cache", type=folder_to_write, default=None, help="folder of pre-trainings; by default runs/pretrained"
+    )
     add_settings(parser, "options of RunConfig, e.g. learning.labels.look_ahead=25")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the run; by default runs/PRESET")
+    parser.add_argument("--out", type=folder_to_write, default=None, help="folder of the run; by default runs/PRESET")
     add_threads(parser)
     add_device(parser)
     add_start(parser)
@@ -134,10 +142,13 @@ def _config(args: argparse.Namespace) -> "RunConfig":
 def _print_plan(config: "RunConfig") -> None:
     from recap_bench.loop.estimate import estimate_s, measure
     from recap_bench.loop.plan import make_plan
-    from recap_bench.loop.pretraining import pretraining_folder
+    from recap_bench.loop.pretraining import check_pretrained, pretraining_folder
     from recap_bench.loop.run_folder import RunFolder
     from recap_bench.method import make_method
 
+    folder = RunFolder(config.out, pretraining_folder(config))
+    check_pretrained(config, folder.pretraining)
+    folder.check(config)
     for name, value in config.to_dict().items():
         print(f"{name}: {value}")
     phases = make_plan(config, [make_method(name) for name in config.methods])
@@ -148,7 +159,6 @@ def _print_plan(config: "RunConfig") -> None:
             f"measured on {task}: {1 / pace.control_step_s:.0f} control steps/s, {1e3 * pace.fit_step_s:.1f} ms per "
             f"gradient step of a fit of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
         )
-    folder = RunFolder(config.out, pretraining_folder(config))
     hours = {
         phase: seconds / 3600
         for phase, seconds in zip(phases, estimate_s(config, phases, paces), strict=True)

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recap_bench.commands.options import add_device, add_tasks, add_threads, all_tasks, limit_threads
+from recap_bench.commands.options import add_device, add_tasks, add_threads, all_tasks, file_to_write, limit_threads
 
 HELP = "measure control steps per second, beside bare physics"
 PIXELS = {"blocks": 6, "block_steps": 5}
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning", action="store_true", help="measure a policy's fit instead")
     parser.add_argument("--preset", default="standard", help="preset whose policy --learning measures")
     add_device(parser, "of --learning")
-    parser.add_argument("--json", type=Path, default=None, help="file for the rows")
+    parser.add_argument("--json", type=file_to_write, default=None, help="file for the rows")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -1,12 +1,19 @@
 """Writing files so that a crash leaves no half of one, and a full disk is told by the file's name."""
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from recap_bench.errors import DamagedFileError
+
+CONFIG = "config.json"
+"""What the run in a folder was made with."""
 
 
 @contextmanager
@@ -26,6 +33,19 @@ def write_text_atomically(file: Path, text: str) -> None:
     with writing(file):
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, file)
+
+
+def read_json(file: Path, remedy: str) -> dict[str, Any]:
+    """Return the object in `file`; raise DamagedFileError, which says `remedy`, if it holds none."""
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(file, str(error), remedy) from error
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """Return config.json of the folder `run`, with the keys config, versions and commit."""
+    return read_json(run / CONFIG, "Delete it and give the command of the run again, which writes it anew.")
 
 
 def write_array(file: Path, array: np.ndarray) -> None:

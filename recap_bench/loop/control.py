@@ -24,6 +24,20 @@ from recap_bench.loop.run_folder import RunFolder
 
 SOURCE = "source.json"
 
+DECIDED = (
+    *("tasks", "preset", "pretrained", "pretraining_tasks", "start", "randomization", "demonstrations"),
+    *("task_demonstrations", "iterations", "rollouts_per_iteration", "corrected_share", "correction_budget_s"),
+    *("shard_episodes", "profile_mix", "gate"),
+)
+"""Options of a run that decided its pre-training and episodes, which a control takes over."""
+
+PRETRAINED = {
+    "value": ("bins", "width", "blocks"),
+    "labels": ("pretrain_positive_fraction",),
+    "policy": ("width", "blocks", "chunk", "batch", "learning_rate", "pretrain_steps"),
+}
+"""Those of its learning."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -65,6 +79,24 @@ def control(
             return run_phases(planned, phases, folder, observe)
         finally:
             phases.close()
+
+
+def refuse_what_the_run_decided(theirs: RunConfig, config: RunConfig) -> None:
+    """Raise ConfigurationError for options of a control that differ from the run's and could change nothing."""
+    pairs = [(name, theirs, config) for name in DECIDED]
+    for group, names in PRETRAINED.items():
+        one, other = getattr(theirs.learning, group), getattr(config.learning, group)
+        pairs += [(f"learning.{group}.{name}", one, other) for name in names]
+    changed = [
+        f"{path} ({getattr(one, name)!r} there, {getattr(other, name)!r} received)"
+        for path, one, other in pairs
+        if getattr(one, name := path.rpartition(".")[2]) != getattr(other, name)
+    ]
+    if changed:
+        raise ConfigurationError(
+            f"A control takes the pre-training, the episodes and the start states of its run: {', '.join(changed)} "
+            "would change nothing. Leave it out, or give it to a run."
+        )
 
 
 class _Controls(Phases):

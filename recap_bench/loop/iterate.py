@@ -19,7 +19,7 @@ from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
-from recap_bench.loop.pretraining import adopt_recipe, pretraining_folder
+from recap_bench.loop.pretraining import adopt_recipe, check_pretrained, pretraining_folder
 from recap_bench.loop.recovery import explained
 from recap_bench.loop.run_folder import RunFolder, write_rows
 from recap_bench.reporting.summary import summarise
@@ -35,6 +35,7 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     """
     check_device(config.device)
     folder = RunFolder(config.out, pretraining_folder(config))
+    check_pretrained(config, folder.pretraining)
     with explained(folder), folder.locked():
         folder.adopt(config)
         return _run_all(config, folder, parts, logging(folder, observe))

@@ -7,23 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import RunConfig
-from recap_bench.data.files import write_text_atomically
+from recap_bench.data.files import read_json, write_text_atomically
 from recap_bench.data.shard import package_versions
 from recap_bench.errors import DataError
 from recap_bench.loop import plan
-from recap_bench.loop.run_folder import RunFolder
+from recap_bench.loop.run_folder import BEGUN, RunFolder
 
 SOURCES = ("recap_bench.envs", "recap_bench.assets", "recap_bench.data", "recap_bench.learning", "recap_bench.loop")
 """Packages whose source decides demonstrations and networks."""
 
-RECIPE, BEGUN = "recipe.json", "pretraining.json"
+RECIPE = "recipe.json"
+REMEDY = "Delete it; what it said is found again from the options of the run, unless the code has changed since."
 
 
 def pretraining_folder(config: RunConfig) -> Path:
     """Return the folder of the pre-training that `config` starts from, or that its unfinished run started from."""
     begun = config.out / BEGUN
     if begun.exists():
-        return Path(json.loads(begun.read_text(encoding="utf-8"))["folder"])
+        return Path(read_json(begun, REMEDY)["folder"])
     if config.pretrained is not None:
         return config.pretrained
     return config.cache / hashlib.sha256(_text(recipe(config)).encode()).hexdigest()[:16]
@@ -47,23 +48,25 @@ def recipe(config: RunConfig) -> dict[str, Any]:
 def adopt_recipe(config: RunConfig, folder: Path) -> None:
     """Write the recipe into a new pre-training `folder`, or see that the one there serves the run.
 
-    Raises DataError if `config.pretrained` holds no finished pre-training of the run's tasks.
+    Raises DataError if it is of other tasks.
     """
     file = folder / RECIPE
-    if (
-        config.pretrained is not None
-        and RunFolder(config.out, folder).result(plan.pretraining_plan(config)[-1]) is None
-    ):
-        raise DataError(
-            f"{folder} holds no finished pre-training. Give a folder of the cache, by default {config.cache}."
-        )
     if not file.exists():
         write_text_atomically(file, _text(recipe(config)))
     write_text_atomically(config.out / BEGUN, json.dumps({"folder": str(folder)}))
-    found = json.loads(file.read_text(encoding="utf-8"))["tasks"]
+    found = read_json(file, REMEDY)["tasks"]
     missing = sorted(set(config.demonstrated_tasks) - set(found))
     if missing:
         raise DataError(f"The pre-training {folder} knows {', '.join(found)}, but not {', '.join(missing)}.")
+
+
+def check_pretrained(config: RunConfig, folder: Path) -> None:
+    """Raise DataError if the run is told to use the pre-training in `folder`, and none is finished there."""
+    wanted = plan.pretraining_plan(config)[-1]
+    if config.pretrained is not None and RunFolder(config.out, folder).result(wanted) is None:
+        raise DataError(
+            f"{folder} holds no finished pre-training. Give a folder of the cache, by default {config.cache}."
+        )
 
 
 def _text(values: dict[str, Any]) -> str:

@@ -46,10 +46,13 @@ from pathlib import Path
 from typing import Any
 
 from recap_bench.config import NOT_COMPARED, RunConfig
-from recap_bench.data.files import write_text_atomically, writing
+from recap_bench.data.files import CONFIG, read_config, read_json, write_text_atomically, writing
 from recap_bench.data.shard import package_versions
-from recap_bench.errors import ConfigurationError, DamagedFileError
+from recap_bench.errors import ConfigurationError
 from recap_bench.loop.plan import PRETRAINING, Phase
+
+BEGUN = "pretraining.json"
+"""Where the pre-training lies that the run began with."""
 
 
 class RunFolder:
@@ -93,22 +96,30 @@ class RunFolder:
     def adopt(self, config: RunConfig) -> None:
         """Write config.json, or check that the one found describes the same run.
 
-        Raises ConfigurationError that names every difference.
+        That of a run which has finished no phase is replaced. Raises ConfigurationError that names every difference.
         """
-        file = self.path / "config.json"
-        wanted = {"config": config.to_dict(), "versions": package_versions(), "commit": git_commit()}
-        wanted = json.loads(json.dumps(wanted))
-        if not file.exists():
+        self.check(config)
+        file = self.path / CONFIG
+        if not (file.exists() and self._begun()):
+            wanted = {"config": config.to_dict(), "versions": package_versions(), "commit": git_commit()}
             write_text_atomically(file, json.dumps(wanted, indent=1))
+
+    def check(self, config: RunConfig) -> None:
+        """Raise ConfigurationError, which names every difference, if another run has begun in the folder."""
+        if not self._begun() or not (self.path / CONFIG).exists():
             return
-        found = self._read(file)
+        found, wanted = read_config(self.path), json.loads(json.dumps(config.to_dict()))
         differences = [
-            *_differences("config", _compared(found["config"]), _compared(wanted["config"])),
-            *_differences("versions", found["versions"], wanted["versions"]),
+            *_differences("config", _compared(found["config"]), _compared(wanted)),
+            *_differences("versions", found["versions"], package_versions()),
         ]
         if differences:
             listed = "; ".join(differences)
             raise ConfigurationError(f"{self.path} holds another run: {listed}. Use its options, or another --out.")
+
+    def _begun(self) -> bool:
+        """Return whether a phase is finished, or a pre-training named, that belongs to the run."""
+        return (self.path / BEGUN).exists() or any(self.path.glob("*/seed*/methods/*/*/*.json"))
 
     def seed_folder(self, phase: Phase) -> Path:
         """Return the folder of the phase's task and training seed."""
@@ -125,7 +136,7 @@ class RunFolder:
     def result(self, phase: Phase) -> dict[str, Any] | None:
         """Return the result of a finished phase, None if it is not finished."""
         file = self._result_file(phase)
-        return self._read(file) if file.exists() else None
+        return read_json(file, "Delete it to have its phase done again.") if file.exists() else None
 
     def finish(self, phase: Phase, result: dict[str, Any]) -> None:
         """Write the result of `phase`, which marks it as finished."""
@@ -145,13 +156,6 @@ class RunFolder:
 
     def _result_file(self, phase: Phase) -> Path:
         return self.folder(phase) / f"{phase.name}.json"
-
-    @staticmethod
-    def _read(file: Path) -> dict[str, Any]:
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DamagedFileError(file, str(error), "Delete it to have its phase done again.") from error
 
 
 def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> None:

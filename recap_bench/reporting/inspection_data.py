@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from recap_bench.data.episode import Episode
+from recap_bench.data.files import CONFIG, read_config
 from recap_bench.data.steps import StepData, concatenate
 from recap_bench.data.store import Store
 from recap_bench.errors import DamagedFileError, DataError
@@ -96,10 +97,9 @@ class LabelledFit:
 
 def run_config(run: Path) -> dict[str, Any]:
     """Return the config that `run` was made with; raise DataError if `run` is no folder of a run."""
-    file = run / "config.json"
-    if not file.is_file():
-        raise DataError(f"No run at {run}: config.json is missing.")
-    return dict(_read(file)["config"])
+    if not (run / CONFIG).is_file():
+        raise DataError(f"No run at {run}: {CONFIG} is missing.")
+    return dict(read_config(run)["config"])
 
 
 def find_fits(run: Path) -> list[FitFiles]:

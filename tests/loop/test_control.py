@@ -7,9 +7,10 @@ import pytest
 from recap_bench.config import RunConfig
 from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.loop.control import Source, control
+from recap_bench.loop.control import Source, control, refuse_what_the_run_decided
 from recap_bench.loop.events import PhaseFinished
 from recap_bench.loop.iterate import run
+from recap_bench.overrides import override
 from tests.loop.toy_method import TOY_PARTS, toy_config
 
 SEED_FOLDER = "Espresso-v0/seed0"
@@ -75,6 +76,16 @@ def test_what_cannot_be_a_control_is_refused(finished, tmp_path, methods, source
     with pytest.raises((ConfigurationError, DataError), match=message):
         control(toy_config(tmp_path / "control", methods=methods), Source(str(finished), *source), parts=TOY_PARTS)
     assert not (tmp_path / "control" / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    "assignment", ["demonstrations=99", "learning.policy.pretrain_steps=9", "gate.max_correction_s=3", "start=locked"]
+)
+def test_a_control_takes_no_option_that_its_run_decided(finished, assignment):
+    theirs = toy_config(finished)
+    with pytest.raises(ConfigurationError, match=assignment.partition("=")[0].replace("gate.max_correction_s", "gate")):
+        refuse_what_the_run_decided(theirs, override(theirs, [assignment]))
+    refuse_what_the_run_decided(theirs, override(theirs, ["learning.labels.look_ahead=25", "check_episodes=3"]))
 
 
 def test_a_config_comes_back_from_its_file(finished):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recap_bench.cli import main
-from recap_bench.errors import DamagedFileError, DataError, StorageError
+from recap_bench.errors import ConfigurationError, DamagedFileError, DataError, StorageError
 from recap_bench.loop import plan
 from recap_bench.loop.events import PhaseStarted
 from recap_bench.loop.iterate import run
@@ -149,3 +149,25 @@ def test_a_damaged_config_is_named(copy: Path) -> None:
     (copy / "config.json").write_text("{")
     with pytest.raises(DataError, match=r"config\.json is damaged"):
         run(toy_config(copy), parts=TOY_PARTS)
+
+
+def test_a_damaged_note_of_the_pretraining_is_named_and_found_again(copy: Path) -> None:
+    (copy / "pretraining.json").write_text("{")
+    with pytest.raises(DamagedFileError, match=r"pretraining\.json is damaged: .* Delete it"):
+        run(toy_config(copy), parts=TOY_PARTS)
+    (copy / "pretraining.json").unlink()
+    assert run(toy_config(copy), parts=TOY_PARTS)
+
+
+def test_a_mistake_in_a_first_command_leaves_nothing_that_bars_the_right_one(tmp_path: Path) -> None:
+    mistaken = toy_config(tmp_path / "run", pretrained=tmp_path / "nowhere")
+    with pytest.raises(DataError, match="holds no finished pre-training"):
+        run(mistaken, parts=TOY_PARTS)
+    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "run" / "config.json").exists()
+    folder = RunFolder(tmp_path / "run")
+    (tmp_path / "run").mkdir(exist_ok=True)
+    folder.adopt(mistaken)
+    assert run(toy_config(tmp_path / "run"), parts=TOY_PARTS)
+    with pytest.raises(ConfigurationError, match=r"config\.pretrained"):
+        folder.check(mistaken)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recap_bench.cli import COMMANDS, main
+from recap_bench.cli import COMMANDS, INTERNAL_ERROR, build_parser, main
 from recap_bench.commands import run as run_command
 from recap_bench.errors import RenderingUnavailableError
 
@@ -82,6 +82,8 @@ def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> Non
             "--guidance, --device has no effect on 'idle'",
         ),
         (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--workers", "0"], "--workers must be at least 1"),
+        (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--profile", "novice"], "--profile has no effect"),
+        (["run", "--dry-run", "--pretrained", "nowhere"], "nowhere holds no finished pre-training"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
@@ -91,6 +93,48 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith(f"recap-bench {arguments[0]}: ")
     assert said in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--json", "FOLDER"], "FOLDER is a folder"),
+        (["compare", "a", "b", "--csv", "FILE/rows.csv"], "FILE is a file"),
+        (["run", "--out", "FILE"], "FILE is a file"),
+        (["collect", "--task", "Espresso-v0", "--out", "FILE/sub"], "FILE is a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    places = {"FOLDER": str(tmp_path), "FILE": str(tmp_path / "file")}
+    for name, place in places.items():
+        arguments, said = [part.replace(name, place) for part in arguments], said.replace(name, place)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_list_given_in_several_parts_is_one_list() -> None:
+    parse = build_parser().parse_args
+    assert parse(["run", "--set", "a=1", "--set", "b=2", "c=3"]).set == ["a=1", "b=2", "c=3"]
+    assert parse(["run", "--seeds", "3", "--seeds", "4"]).seeds == [3, 4]
+    assert parse(["run"]).seeds == [0]
+    assert parse(["run", "--tasks", "BoxAssembly-v0"]).tasks == ["BoxAssembly-v0"]
+
+
+def test_an_unforeseen_error_is_no_regression(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(arguments: object) -> int:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(COMMANDS["doctor"], "execute", fail)
+    assert main(["doctor"]) == INTERNAL_ERROR
+    assert "nobody thought of this" in capsys.readouterr().err
 
 
 def test_the_plan_of_a_run_is_printed_without_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
