@@ -5,11 +5,13 @@ One joint (the first of 14) has to go to a target and come back to zero, no fast
 """
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from recap_bench.envs.catalog import load_task
 from recap_bench.envs.operators import OperatorProfile
 from recap_bench.envs.task import TaskSpec
 
@@ -66,6 +68,7 @@ class ToyVectorEnv(VectorEnv):
     """n toy simulations; `diverging` seeds break down at their tenth step."""
 
     spec_of_task = SPEC
+    task = SimpleNamespace(start_name=load_task(SPEC.name).start_named(None), randomization="standard")
 
     def __init__(self, num_envs: int, diverging: Sequence[int] = ()) -> None:
         self.num_envs = num_envs

@@ -1,7 +1,7 @@
 """Evaluate a policy on fresh seeds: success, throughput, stages and failure modes, with 95 % intervals.
 
-Episode i starts from environment seed S + i, or, with --starts-of, where that of another evaluation did: then
-`recap-bench compare` pairs the two.
+Episode i starts from environment seed S + i, or, with --starts-of, where that of another evaluation did, in the same
+place of the task and with the same randomization: then `recap-bench compare` pairs the two.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from recap_bench.commands.options import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from recap_bench.envs.vector_env import TaskVectorEnv
     from recap_bench.loop.evaluate import Labels
     from recap_bench.loop.pilots import Controllers
@@ -88,7 +90,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":
-    """Return the environment seeds, and what the rows are labelled with; with --starts-of, set --start to match."""
+    """Return the environment seeds, and what the rows are labelled with; with --starts-of, set the start to match."""
     from recap_bench.envs.catalog import normalise_task_name
     from recap_bench.errors import ConfigurationError, DataError
     from recap_bench.loop.evaluate import Labels
@@ -103,12 +105,49 @@ def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":
     task, rows = normalise_task_name(args.task), read_rows(rows_file)
     if set(rows["task"]) != {task} or len(of := rows[["seed", "iteration"]].drop_duplicates()) > 1:
         raise DataError(f"{rows_file} must hold one evaluation of {task}: of one training seed and iteration.")
-    run = run_above(rows_file)
-    args.start = args.start or run.get("start")
-    if run.get("randomization", args.randomization) != args.randomization:
-        raise ConfigurationError(f"{rows_file} was flown with --randomization {run['randomization']}: give the same.")
+    for option, theirs in _start_of_rows(rows_file, rows, task).items():
+        _adopt(args, option, theirs)
     seed, iteration = (int(value) for value in of.iloc[0])
     return [int(value) for value in rows["env_seed"].drop_duplicates()], Labels(name, "", seed, iteration)
+
+
+def _start_of_rows(rows_file: Path, rows: "pd.DataFrame", task: str) -> dict[str, str | None]:
+    """Return start and randomization of the evaluation `rows`; None for what nothing says.
+
+    Rows of earlier versions do not say; then the config of the run counts in whose folder they lie.
+    """
+    from recap_bench.envs import load_task
+    from recap_bench.errors import DataError
+    from recap_bench.reporting.tables import START
+
+    found = rows[START].drop_duplicates().to_dict("records")
+    if len(found) > 1:
+        raise DataError(f"{rows_file} must hold one evaluation, its episodes start in several places: {found}.")
+    if all(found[0].values()):
+        return {str(option): value for option, value in found[0].items()}
+    run = run_above(rows_file)
+    if not run:
+        return dict.fromkeys(START)
+    task_class = load_task(task)
+    start = task_class.start_named(run.get("start") or task_class.spec.start_of("evaluation"))
+    return {"start": start, "randomization": run.get("randomization")}
+
+
+def _adopt(args: argparse.Namespace, option: str, theirs: str | None) -> None:
+    """Set `option` to that of the rows of --starts-of; raise ConfigurationError if another, or none, is given."""
+    from recap_bench.errors import ConfigurationError
+
+    given = getattr(args, option)
+    if theirs and given not in (None, theirs):
+        raise ConfigurationError(
+            f"{args.starts_of} was flown with --{option} {theirs}, received {given}. Leave out --{option}."
+        )
+    if not theirs and not given:
+        raise ConfigurationError(
+            f"{args.starts_of} is of an earlier version and does not say where its episodes start, nor does a run in "
+            f"whose folder it lies. Give --{option} as it was flown."
+        )
+    setattr(args, option, theirs or given)
 
 
 def _controllers(args: argparse.Namespace, opened: "TaskVectorEnv | Fleet") -> "Controllers":

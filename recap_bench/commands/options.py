@@ -81,8 +81,8 @@ def add_device(parser: argparse.ArgumentParser, use: str = "of training and infe
 
 
 def add_randomization(parser: argparse.ArgumentParser) -> None:
-    """Add --randomization."""
-    parser.add_argument("--randomization", default="standard", help="none, standard or wide")
+    """Add --randomization; None, if it is not given, is 'standard' to `simulations`."""
+    parser.add_argument("--randomization", default=None, help="none, standard or wide; by default standard")
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +134,8 @@ def simulations(args: argparse.Namespace, source: str) -> "Iterator[TaskVectorEn
         raise ConfigurationError(f"--workers must be at least 1, received {args.workers}.")
     spec = task_spec(args.task)
     start, mode = args.start or spec.start_of(source), AutoresetMode.DISABLED
-    make_env = partial(make_vec, args.task, randomization=args.randomization, start=start, autoreset_mode=mode)
+    randomization = args.randomization or "standard"
+    make_env = partial(make_vec, args.task, randomization=randomization, start=start, autoreset_mode=mode)
     if args.workers == 1:
         with closing(make_env(num_envs=args.num_envs, threads=args.threads)) as env:
             yield env

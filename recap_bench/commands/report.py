@@ -1,6 +1,7 @@
 """Write the tables and figures of a run again from its rows, one per evaluation episode.
 
-Several runs are taken together as one experiment whose seeds were run apart.
+Several runs are taken together as one experiment whose seeds were run apart: their episodes of a task must start in the
+same place.
 """
 
 import argparse

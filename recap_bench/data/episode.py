@@ -57,7 +57,7 @@ class Episode:
     stages_done: np.ndarray
     """Number of stages reached after action t, (T,) int8."""
     success: bool
-    """The simulator's verdict, whoever acted; see `autonomous_success`."""
+    """The simulator's verdict, whoever acted; see `unassisted_success`."""
     failure_mode: str
     """'none' for a success, else one of the task's failure modes."""
     truncated: bool
@@ -88,6 +88,6 @@ class Episode:
         return int((self.actor != ACTOR_POLICY).sum())
 
     @property
-    def autonomous_success(self) -> bool:
-        """Success in which the policy acted on every step."""
-        return self.success and self.oracle_steps == 0
+    def unassisted_success(self) -> bool:
+        """Success without a correction, which is what counts for whoever flew the episode: a policy or an operator."""
+        return self.success and not self.assisted

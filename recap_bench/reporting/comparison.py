@@ -13,7 +13,7 @@ from recap_bench.reporting.statistics import (
     throughput_per_hour,
     throughput_ratio_interval,
 )
-from recap_bench.reporting.tables import PAIR, markdown_table, paired_attempts, rows_of
+from recap_bench.reporting.tables import PAIR, START, markdown_table, pair_rows, paired_attempts, rows_of
 
 SUFFIX = "_baseline"
 """Of the columns of the other side."""
@@ -53,8 +53,9 @@ def compare(run: Side, baseline: Side) -> pd.DataFrame:
     lines = [_line(pairs) for pairs in _paired(run, baseline)]
     if not lines:
         raise DataError(
-            f"{run.source} and {baseline.source} have no evaluation episodes in common: the same task, method, "
-            "iteration, training seed and start state. Evaluate both with the same seeds."
+            f"{run.source} ({_starts(run)}) and {baseline.source} ({_starts(baseline)}) have no evaluation episodes in "
+            "common: the same task, method, iteration, training seed and start state. Evaluate both with the same "
+            "seeds and the same --start and --randomization."
         )
     return pd.DataFrame(lines)
 
@@ -68,14 +69,20 @@ def _paired(run: Side, baseline: Side) -> Iterator[pd.DataFrame]:
     keys = ["task", *PAIR]
     keys += ["method"] if run.method is None and baseline.method is None else []
     keys += ["iteration"] if right["iteration"].any() else []
-    columns = right[keys].assign(
+    columns = right[[*keys, *START]].assign(
         **{f"{name}{SUFFIX}": right[name] for name in ("method", "success", "time_s")},
     )
-    pairs = left.merge(columns, on=keys)
+    pairs = pair_rows(left, columns, keys, SUFFIX)
     if run.source == baseline.source and run.method != baseline.method:
         pairs = pairs[pairs["method"] != pairs[f"method{SUFFIX}"]]
     for _, group in pairs.groupby(["task", "method", f"method{SUFFIX}", "iteration"]):
         yield group
+
+
+def _starts(side: Side) -> str:
+    """Return where the episodes of a side start, for messages."""
+    found = side.rows()[START].drop_duplicates().to_numpy().tolist()
+    return ", ".join(f"start {start}, randomization {how}" if start else "unknown start" for start, how in found)
 
 
 def _line(pairs: pd.DataFrame) -> dict[str, object]:

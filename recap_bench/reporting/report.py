@@ -13,9 +13,9 @@ def write_report(sources: Sequence[Path], folder: Path | None = None) -> list[Pa
 
     Several sources are one experiment whose seeds were run apart. `folder` is by default `report` beside the first
     rows. What corrections cost and what the condition does is told for folders of runs only. Raises DataError when
-    there are no rows, or the same episode twice.
+    there are no rows, the same episode twice, or several starts of one task.
     """
-    rows = join_rows([rows_of(source) for source in sources])
+    rows = join_rows([(source, rows_of(source)) for source in sources])
     first = sources[0]
     target = folder or (first if first.is_dir() else first.parent) / "report"
     runs = [source for source in sources if source.is_dir()]

@@ -13,7 +13,10 @@ from recap_bench.reporting.summary import failure_modes, stage_rates, summarise
 
 GROUP = ["task", "method", "iteration"]
 PAIR = ["seed", "env_seed"]
-"""Episodes of two groups with these in common started from the same state."""
+"""Episodes of two groups with these and START in common started from the same state."""
+
+START = ["start", "randomization"]
+"""Where in its task an episode starts, and how far that varies; '' in rows of earlier versions, which do not say."""
 
 ROWS = "rows.csv"
 """Rows per evaluation episode, in the folder of a run."""
@@ -37,7 +40,7 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise DamagedFileError(path, f"it has no column {', '.join(missing)}", REMEDY)
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
-    return rows
+    return with_starts(rows)
 
 
 def rows_of(source: Path) -> pd.DataFrame:
@@ -45,14 +48,49 @@ def rows_of(source: Path) -> pd.DataFrame:
     return read_rows(source / ROWS if source.is_dir() else source)
 
 
-def join_rows(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of all parts as one table; raise DataError when an episode is in it twice."""
-    rows = pd.concat(parts, ignore_index=True)
+def with_starts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `rows` with the columns START as text, '' where a row does not say."""
+    return rows.assign(**{name: rows[name].fillna("").astype(str) if name in rows else "" for name in START})
+
+
+def pair_rows(rows: pd.DataFrame, others: pd.DataFrame, keys: Sequence[str], suffix: str) -> pd.DataFrame:
+    """Return every row beside those of `others` with the same `keys` and start; the columns of these end in `suffix`.
+
+    A row that does not say where it starts is taken to start where the other does.
+    """
+    pairs = with_starts(rows).merge(with_starts(others), on=list(keys), suffixes=("", suffix))
+    for name in START:
+        one, other = pairs[name], pairs[f"{name}{suffix}"]
+        pairs = pairs[(one == other) | (one == "") | (other == "")]
+    return pairs
+
+
+def join_rows(parts: Sequence[tuple[Path, pd.DataFrame]]) -> pd.DataFrame:
+    """Return the rows of all sources as one table.
+
+    Raises DataError when episodes of one task start in several places, or one episode is there twice.
+    """
+    _refuse_several_starts(parts)
+    rows = pd.concat([part for _, part in parts], ignore_index=True)
     twice = rows.duplicated([*GROUP, *PAIR])
     if twice.any():
         first = rows.loc[twice, [*GROUP, *PAIR]].iloc[0].to_dict()
         raise DataError(f"The runs overlap: {twice.sum()} episodes are there twice, the first is {first}.")
     return rows
+
+
+def _refuse_several_starts(parts: Sequence[tuple[Path, pd.DataFrame]]) -> None:
+    found: dict[str, dict[tuple[str, str], Path]] = {}
+    for source, part in parts:
+        for task, start, randomization in with_starts(part)[["task", *START]].drop_duplicates().itertuples(index=False):
+            if start:
+                found.setdefault(task, {}).setdefault((start, randomization), source)
+    for task, sources in found.items():
+        if len(sources) > 1:
+            named = "; ".join(
+                f"{source}: start {start}, randomization {how}" for (start, how), source in sources.items()
+            )
+            raise DataError(f"Episodes of {task} start in several places, which is not one experiment: {named}.")
 
 
 def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -162,10 +200,10 @@ def _relative_to_start(rows: pd.DataFrame, group: pd.DataFrame, key: dict[str, A
     start = rows[(rows["task"] == key["task"]) & (rows["iteration"] == 0)]
     if key["iteration"] == 0:
         return nothing
-    pairs = group.merge(start.drop_duplicates(PAIR), on=PAIR, suffixes=("", "_start"))
+    pairs = pair_rows(group, with_starts(start).drop_duplicates([*PAIR, *START]), PAIR, "_sft")
     if pairs.empty:
         return nothing
-    now, then = paired_attempts(pairs, "_start")
+    now, then = paired_attempts(pairs, "_sft")
     if not then.success.any():
         return nothing
     ratio = throughput_per_hour(now.success, now.time_s) / throughput_per_hour(then.success, then.time_s)

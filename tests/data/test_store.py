@@ -77,7 +77,7 @@ def test_assisted_episodes_are_those_with_a_correction(store):
     corrected = np.array([0, ACTOR_CORRECTION, 0, 0], np.int8)
     store.append("a", [make_episode(0), make_episode(2, actor=corrected)])
     assert store.load().assisted.tolist() == [False, True]
-    assert not make_episode(2, actor=corrected).autonomous_success
+    assert not make_episode(2, actor=corrected).unassisted_success
 
 
 def test_append_never_touches_earlier_shards(store):

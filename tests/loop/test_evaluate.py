@@ -1,9 +1,21 @@
 import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from recap_bench.loop.evaluate import Labels, evaluate
+from recap_bench.config import PRESETS
+from recap_bench.data.episode import ACTOR_CORRECTION
+from recap_bench.envs import make_vec
+from recap_bench.envs.catalog import load_task
+from recap_bench.loop.evaluate import Labels, evaluate, row_of, start_states
+from recap_bench.loop.phases import make_env
 from recap_bench.loop.pilots import Controllers
+from recap_bench.loop.recorder import Origin
+from recap_bench.loop.rollout import collect
+from recap_bench.loop.workers import Fleet
 from recap_bench.policy import IdlePolicy
 from tests.toy_env import SteadyPolicy, ToyVectorEnv
 
@@ -40,6 +52,29 @@ def test_an_operator_can_be_evaluated_and_a_rescue_is_no_success():
     operator = evaluate(ToyVectorEnv(3), Controllers(profiles={"skilled": 1.0}), range(5), Labels("oracle"))
     assert operator.success_rate == 1.0
     assert all(row["oracle_s"] == row["time_s"] and not row["assisted"] for row in operator.rows)
+
+
+def test_a_corrected_episode_is_no_success_of_the_evaluated_policy():
+    (episode,) = collect(ToyVectorEnv(1), Controllers(SteadyPolicy()), [0], Origin(0, "evaluation"))
+    corrected = np.full(episode.length, ACTOR_CORRECTION, np.int8)
+    rows = [row_of(one, 0, Labels("steady"), ("a", "b")) for one in (episode, replace(episode, actor=corrected))]
+    assert [row["success"] for row in rows] == [True, False]
+
+
+def test_rows_say_where_episodes_start_as_those_of_worker_processes_do():
+    result = evaluate(ToyVectorEnv(3), Controllers(SteadyPolicy()), range(2), Labels("steady"))
+    assert [(row["start"], row["randomization"]) for row in result.rows] == [("table", "standard")] * 2
+    spec = load_task("BoxAssembly-v0").spec
+    config = replace(PRESETS["quick"], tasks=(spec.name,), randomization="wide")
+    for make, expected in (
+        (partial(make_vec, spec.name, start="jig", randomization="none"), ("jig", "none")),
+        (partial(make_env, replace(config, start="built"), spec.name, Path("dumps")), ("built", "wide")),
+        (partial(make_env, config, spec.name, Path("dumps")), ("stack", "wide")),
+    ):
+        assert start_states(Fleet(None, make, spec, 1)) == expected
+        env = make()
+        assert start_states(env) == expected
+        env.close()
 
 
 def test_progress_is_reported():

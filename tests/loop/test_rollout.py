@@ -93,7 +93,7 @@ def test_an_episode_does_not_depend_on_how_many_run_beside_it(gate):
 def test_an_autonomous_episode_records_what_the_policy_did():
     episode = roll(CONTROLLERS["policy"])[0]
     assert episode.success
-    assert episode.autonomous_success
+    assert episode.unassisted_success
     assert (episode.actor == ACTOR_POLICY).all()
     assert not episode.reason.any()
     np.testing.assert_array_equal(episode.proposals, episode.actions)
@@ -110,7 +110,7 @@ def test_a_demonstration_records_its_operator_and_no_proposal():
     for episode in episodes.values():
         assert (episode.actor == ACTOR_DEMONSTRATOR).all()
         assert np.isnan(episode.proposals).all()
-        assert not episode.autonomous_success
+        assert episode.unassisted_success == episode.success
 
 
 def test_a_correction_records_actor_reason_and_proposal():
@@ -124,7 +124,7 @@ def test_a_correction_records_actor_reason_and_proposal():
         assert not corrected[0]
         assert episode.success
         assert episode.assisted
-        assert not episode.autonomous_success
+        assert not episode.unassisted_success
         assert episode.profile == "skilled"
         np.testing.assert_array_equal(episode.reason, np.where(corrected, NO_PROGRESS, 0))
         assert np.isfinite(episode.proposals).all()

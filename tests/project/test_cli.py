@@ -197,6 +197,33 @@ def test_another_policy_can_start_where_an_evaluation_did(tmp_path: Path, capsys
     assert "must hold one evaluation of BoxAssembly-v0" in capsys.readouterr().err
 
 
+def test_an_evaluation_on_the_starts_of_another_begins_in_the_same_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, old = (tmp_path / name for name in ("first.csv", "second.csv", "old.csv"))
+    task = ["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--num-envs", "1", "--threads", "1"]
+    size = ["--episodes", "1", "--start", "locked", "--randomization", "none"]
+    assert main([*task, *size, "--csv", str(first)]) == 0
+    assert main([*task, "--starts-of", str(first), "--csv", str(second)]) == 0
+    assert second.read_text() == first.read_text()
+    assert main([*task, *size[:2], "--csv", str(second)]) == 0
+    assert main(["compare", str(second), str(first)]) == 2
+    assert "start table, randomization standard" in capsys.readouterr().err
+    for option, other in (("start", "table"), ("randomization", "standard")):
+        assert main([*task, "--starts-of", str(first), f"--{option}", other]) == 2
+        assert f"received {other}. Leave out --{option}." in capsys.readouterr().err
+    old.write_text("\n".join(line.rpartition(",")[0].rpartition(",")[0] for line in first.read_text().splitlines()))
+    assert main([*task, "--starts-of", str(old), "--start", "locked"]) == 2
+    assert "does not say where its episodes start" in capsys.readouterr().err
+    (tmp_path / "config.json").write_text('{"config": {"start": "locked", "randomization": "none"}}')
+    assert main([*task, "--starts-of", str(old), "--csv", str(second)]) == 0
+    assert second.read_text() == first.read_text()
+    lines = first.read_text().splitlines()
+    old.write_text("\n".join([*lines, lines[1].replace(",locked,", ",table,")]))
+    assert main([*task, "--starts-of", str(old)]) == 2
+    assert "its episodes start in several places" in capsys.readouterr().err
+
+
 def test_a_collected_episode_replays_as_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "store"
     size = ["--episodes", "2", "--num-envs", "2", "--threads", "1"]

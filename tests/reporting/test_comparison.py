@@ -84,6 +84,19 @@ def test_only_episodes_in_common_count(tmp_path):
     assert compare(Side(now), Side(before)).iloc[0]["episodes"] == 30
 
 
+def test_episodes_that_start_in_other_places_are_no_pairs(tmp_path):
+    stack, jig, wide = (
+        write(tmp_path / name, [{**row, "start": start, "randomization": how} for row in episodes("recap", 1, 40)])
+        for name, start, how in (("a", "stack", "standard"), ("b", "jig", "standard"), ("c", "stack", "wide"))
+    )
+    assert compare(Side(stack), Side(stack)).iloc[0]["episodes"] == EPISODES
+    for other, named in ((jig, "start jig, randomization standard"), (wide, "start stack, randomization wide")):
+        with pytest.raises(DataError, match=rf"start stack, randomization standard.*{named}.*no evaluation episodes"):
+            compare(Side(stack), Side(other))
+    earlier = write(tmp_path / "earlier", episodes("recap", 1, 40))
+    assert compare(Side(stack), Side(earlier)).iloc[0]["episodes"] == EPISODES
+
+
 def test_nothing_in_common_and_an_unknown_method_are_refused(tmp_path, capsys):
     a = write(tmp_path / "a", episodes("recap", 1, 40))
     b = write(tmp_path / "b", episodes("recap", 1, 40, seeds=(7,)))

@@ -163,10 +163,37 @@ def test_a_film_without_frames_is_refused(tmp_path: Path) -> None:
 
 
 def test_runs_of_other_seeds_join_into_one_table(rows: pd.DataFrame) -> None:
-    joined = tables.join_rows([rows, rows.assign(seed=1)])
+    joined = tables.join_rows([(Path("a"), rows), (Path("b"), rows.assign(seed=1))])
     assert tables.summary_table(joined)["seeds"].tolist() == [2, 2]
 
 
 def test_runs_that_overlap_are_refused(rows: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="overlap"):
-        tables.join_rows([rows, rows.iloc[:3]])
+        tables.join_rows([(Path("a"), rows), (Path("b"), rows.iloc[:3])])
+
+
+def test_runs_that_start_in_other_places_are_no_one_experiment(rows: pd.DataFrame) -> None:
+    stack = rows.assign(start="stack", randomization="standard")
+    other = stack.assign(seed=1, randomization="none")
+    message = r"Espresso-v0 start in several places.*: a: start stack, randomization standard; b: start stack.* none"
+    with pytest.raises(DataError, match=message):
+        tables.join_rows([(Path("a"), stack), (Path("b"), other)])
+    other_task = other.assign(task="BoxAssembly-v0", start="jig")
+    older = rows.assign(seed=2)
+    assert len(tables.join_rows([(Path("a"), stack), (Path("b"), other_task), (Path("c"), older)])) == 3 * len(rows)
+
+
+def test_rows_of_earlier_versions_are_read_and_start_where_the_others_do(rows: pd.DataFrame, tmp_path: Path) -> None:
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    old = tables.read_rows(tmp_path / "rows.csv")
+    assert set(old["start"]) == set(old["randomization"]) == {""}
+    new = rows[rows["iteration"] > 0].assign(start="stack", randomization="none")
+    joined = pd.concat([old[old["iteration"] == 0], new])
+    assert tables.summary_table(joined).set_index("iteration").loc[1, "throughput_ratio"] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("name", ["start", "randomization"])
+def test_the_ratio_to_iteration_zero_is_of_episodes_that_start_in_the_same_place(rows: pd.DataFrame, name: str) -> None:
+    rows = rows.assign(start="stack", randomization="standard")
+    rows.loc[rows["iteration"] == 1, name] = "another"
+    assert np.isnan(tables.summary_table(rows).set_index("iteration").loc[1, "throughput_ratio"])
