@@ -1,7 +1,8 @@
 """Compare the evaluations of a run with those of a baseline on the same start states, e.g. in continuous integration.
 
-Ends with exit code 1 if the run is worse: if the 95 % interval of the difference in success lies below 0, or that of
-the ratio of throughputs below 1. With nothing changed each line is so by chance in about one of twenty to forty cases.
+Ends with exit code 1 if the run is worse: if, with at least 20 episodes in common, the 95 % interval of the difference
+in success lies below 0, or that of the ratio of throughputs below 1. With nothing changed each line is so by chance in
+about one of twenty to forty cases.
 """
 
 import argparse

@@ -20,6 +20,11 @@ SUFFIX = "_baseline"
 
 WORSE, BETTER, UNDECIDED = "worse", "better", "no difference shown"
 
+MIN_EPISODES = 20
+"""Episodes in common without which there is no verdict, whatever the intervals say."""
+
+TOO_FEW = f"undecided: fewer than {MIN_EPISODES} episodes in common"
+
 
 @dataclass(frozen=True)
 class Side:
@@ -46,9 +51,9 @@ def compare(run: Side, baseline: Side) -> pd.DataFrame:
     """Return one line per task, method and iteration that both sides evaluated on common start states.
 
     Columns: task, iteration, method, baseline_method, seeds, episodes (in common), success_rate and
-    baseline_success_rate, success_difference and throughput_ratio with their 95 % intervals (_low, _high; a bootstrap
-    over paired episodes within each training seed), and the verdict: worse (or better) if an interval lies wholly on
-    that side and none on the other. Raises DataError if nothing is in common.
+    baseline_success_rate, success_difference and throughput_ratio with their 95 % intervals (_low, _high; of paired
+    episodes, see `statistics`), and the verdict: worse (or better) if an interval lies wholly on that side and none on
+    the other; TOO_FEW with less than MIN_EPISODES in common. Raises DataError if nothing is in common.
     """
     lines = [_line(pairs) for pairs in _paired(run, baseline)]
     if not lines:
@@ -106,7 +111,7 @@ def _line(pairs: pd.DataFrame) -> dict[str, object]:
         "throughput_ratio": float(quotient),
         "throughput_ratio_low": ratio.low,
         "throughput_ratio_high": ratio.high,
-        "verdict": verdict((difference.low, difference.high), (ratio.low, ratio.high)),
+        "verdict": verdict(difference, ratio) if len(pairs) >= MIN_EPISODES else TOO_FEW,
     }
 
 

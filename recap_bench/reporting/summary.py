@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from recap_bench.envs.catalog import task_spec
 from recap_bench.errors import ConfigurationError
-from recap_bench.reporting.statistics import success_interval, throughput_interval, throughput_per_hour
+from recap_bench.reporting.statistics import Attempts, success_interval, throughput_interval, throughput_per_hour
 
 Row = Mapping[str, Any]
-"""One evaluation episode: at least success, failure_mode, time_s [s], seed, stage_<name>_s [s, nan if unreached]."""
+"""An evaluation episode: at least task, seed, success, failure_mode, time_s, stage_<name>_s [s, nan if unreached]."""
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the measures of one group of episodes; every attempt's time counts, failures included.
+    """Return the measures of one group of episodes of a task; every attempt's time counts, failures included.
 
     Intervals are (low, high) at 95 %; `stages` holds the share of episodes that reached each stage, `failure_modes` the
     number of episodes that ended in each. The result depends on the rows alone.
@@ -24,6 +25,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     success = np.array([bool(row["success"]) for row in rows])
     time_s = np.array([float(row["time_s"]) for row in rows])
     seeds = np.array([int(row["seed"]) for row in rows])
+    attempts = Attempts(success, time_s, seeds, task_spec(rows[0]["task"]).time_limit_s)
     successes = int(success.sum())
     return {
         "episodes": len(rows),
@@ -31,7 +33,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         "success_rate": successes / len(rows),
         "success_ci95": list(success_interval(successes, len(rows))),
         "throughput_per_hour": float(throughput_per_hour(success, time_s)),
-        "throughput_ci95": list(throughput_interval(success, time_s, strata=seeds)),
+        "throughput_ci95": list(throughput_interval(attempts)),
         "mean_success_time_s": float(time_s[success].mean()) if successes else None,
         "failure_modes": failure_modes(rows),
         "stages": stage_rates(rows),

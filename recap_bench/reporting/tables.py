@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recap_bench.envs.catalog import task_spec
 from recap_bench.errors import DamagedFileError, DataError
 from recap_bench.reporting.statistics import Attempts, Interval, throughput_per_hour, throughput_ratio_interval
 from recap_bench.reporting.summary import failure_modes, stage_rates, summarise
@@ -186,9 +187,10 @@ def _records(group: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def paired_attempts(pairs: pd.DataFrame, suffix: str) -> tuple[Attempts, Attempts]:
-    """Return the attempts of both sides of paired episodes; the columns of the second side end in `suffix`."""
+    """Return the attempts of both sides of a task's paired episodes; the second side's columns end in `suffix`."""
+    seeds, limit_s = pairs["seed"].to_numpy(), task_spec(pairs["task"].iloc[0]).time_limit_s
     now, then = (
-        Attempts(pairs[f"success{end}"].to_numpy(), pairs[f"time_s{end}"].to_numpy(), pairs["seed"].to_numpy())
+        Attempts(pairs[f"success{end}"].to_numpy(), pairs[f"time_s{end}"].to_numpy(), seeds, limit_s)
         for end in ("", suffix)
     )
     return now, then

@@ -7,7 +7,7 @@ import pytest
 
 from recap_bench.cli import main
 from recap_bench.errors import DataError
-from recap_bench.reporting.comparison import BETTER, UNDECIDED, WORSE, Side, compare, verdict
+from recap_bench.reporting.comparison import BETTER, MIN_EPISODES, TOO_FEW, UNDECIDED, WORSE, Side, compare, verdict
 
 EPISODES = 60
 
@@ -82,6 +82,14 @@ def test_only_episodes_in_common_count(tmp_path):
     before = write(tmp_path / "before", episodes("recap", 1, 40)[:30])
     now = write(tmp_path / "now", episodes("recap", 1, 40))
     assert compare(Side(now), Side(before)).iloc[0]["episodes"] == 30
+
+
+@pytest.mark.parametrize(("common", "expected"), [(1, TOO_FEW), (MIN_EPISODES - 1, TOO_FEW), (MIN_EPISODES, WORSE)])
+def test_a_few_episodes_in_common_decide_nothing(tmp_path, common, expected):
+    before = write(tmp_path / "before", episodes("recap", 1, EPISODES)[:common])
+    now = write(tmp_path / "now", episodes("recap", 1, 0))
+    assert compare(Side(now), Side(before)).iloc[0]["verdict"] == expected
+    assert main(["compare", str(now), str(before)]) == (1 if expected == WORSE else 0)
 
 
 def test_episodes_that_start_in_other_places_are_no_pairs(tmp_path):

@@ -59,7 +59,7 @@ def test_summary_of_nothing_is_refused() -> None:
 def test_summary_table_compares_the_same_episodes_with_iteration_zero(rows: pd.DataFrame) -> None:
     summary = tables.summary_table(rows).set_index("iteration")
     assert summary.loc[1, "throughput_ratio"] == pytest.approx(2.0)
-    assert summary.loc[1, "throughput_ratio_low"] == pytest.approx(2.0)
+    assert 1.5 < summary.loc[1, "throughput_ratio_low"] < 2.0 < summary.loc[1, "throughput_ratio_high"] < 2.6
     assert np.isnan(summary.loc[0, "throughput_ratio"])
 
 
