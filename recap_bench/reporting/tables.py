@@ -10,7 +10,7 @@ import pandas as pd
 from recap_bench.envs.catalog import task_spec
 from recap_bench.errors import DamagedFileError, DataError
 from recap_bench.reporting.statistics import Attempts, Interval, throughput_per_hour, throughput_ratio_interval
-from recap_bench.reporting.summary import failure_modes, stage_rates, summarise
+from recap_bench.reporting.summary import failure_modes, stage_columns, stage_rates, summarise
 
 GROUP = ["task", "method", "iteration"]
 PAIR = ["seed", "env_seed"]
@@ -95,13 +95,11 @@ def _refuse_several_starts(parts: Sequence[tuple[Path, pd.DataFrame]]) -> None:
 
 
 def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Return the rows of `task`, without the stages that only other tasks have.
-
-    A stage that nobody reached in any task cannot be told from another task's, and stays.
-    """
-    mine = rows["task"] == task
-    foreign = [name for name in rows if rows.loc[mine, name].isna().all() and rows.loc[~mine, name].notna().any()]
-    return rows[mine].drop(columns=foreign)
+    """Return the rows of `task`, without the stages that are not its own, and that it never reached."""
+    mine, stages = rows[rows["task"] == task], task_spec(task).stages
+    columns = stage_columns(dict.fromkeys(map(str, rows)))
+    foreign = [name for name, stage in columns.items() if stage not in stages and mine[name].isna().all()]
+    return mine.drop(columns=foreign)
 
 
 def summary_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,16 @@ def test_rescued_episodes_are_told_apart_from_successes() -> None:
 def test_a_run_tells_results_and_warnings_as_they_come() -> None:
     stream = io.StringIO()
     observe = RunProgress(PRESETS["quick"], LineDisplay(stream), clock=lambda: 0.0)
-    rows = [{"success": True, "failure_mode": "none", "time_s": 36.0, "seed": 0, "stage_serve_s": 36.0}]
+    rows = [
+        {
+            "task": "Espresso-v0",
+            "success": True,
+            "failure_mode": "none",
+            "time_s": 36.0,
+            "seed": 0,
+            "stage_serve_s": 36.0,
+        }
+    ]
     observe(RunPlanned((FIT, EVALUATION)))
     observe(PhaseStarted(FIT))
     observe(Warned(FIT, "value function no better than a constant"))
@@ -67,5 +76,5 @@ def test_a_run_tells_results_and_warnings_as_they_come() -> None:
     assert "WARNING [1/2]" in text
     assert "no better than a constant" in text
     assert "[2/2] Espresso-v0 seed 0: sft iteration 0 evaluation (3 s): success 100.0% [20.7%, 100.0%]" in text
-    assert "throughput 100.0 [100.0, 100.0] per hour (1 of 1)" in text
+    assert "throughput 100.0 [20.7, 100.0] per hour (1 of 1)" in text
     assert "success_rate 0.50" in text

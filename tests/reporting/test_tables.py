@@ -64,11 +64,24 @@ def test_summary_table_compares_the_same_episodes_with_iteration_zero(rows: pd.D
 
 
 def test_a_stage_that_nobody_reached_is_still_listed(rows: pd.DataFrame) -> None:
+    rows = rows.rename(columns={"stage_pick_s": "stage_grind_s"})
     rows["stage_serve_s"] = np.nan
     stages = tables.stage_table(rows)
-    assert set(stages["stage"]) == {"pick", "serve"}
+    assert set(stages["stage"]) == {"grind", "serve"}
     assert (stages[stages["stage"] == "serve"]["rate"] == 0).all()
     assert "| serve |" in tables.markdown(rows)
+
+
+def test_tasks_keep_the_stages_that_are_theirs_though_only_another_reached_them() -> None:
+    """Two laundry tasks share names of stages; T-shirts and shorts are stacked, the strict T-shirt is not."""
+    reached = {"stage_first_fold_s": 1.0, "stage_folded_s": 2.0, "stage_finished_s": 4.0}
+    rows = pd.DataFrame(
+        [{"task": "LaundryTshirtsShorts-v0", **reached, "stage_stacked_s": 3.0}, {"task": "LaundryStrictTshirt-v0"}]
+    )
+    for row in ({"stage_first_fold_s": 1.0}, {}):
+        rows.loc[1, list(reached)] = [row.get(name, np.nan) for name in reached]
+        assert list(tables.of_task(rows, "LaundryStrictTshirt-v0")) == ["task", *reached]
+        assert set(tables.of_task(rows, "LaundryTshirtsShorts-v0")) == {"task", *reached, "stage_stacked_s"}
 
 
 def test_written_tables_read_back(rows: pd.DataFrame, tmp_path: Path) -> None:
