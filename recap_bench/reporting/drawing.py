@@ -39,6 +39,11 @@ def iteration_name(iteration: int) -> str:
     return "SFT" if iteration == 0 else f"iteration {iteration}"
 
 
+def sizes(points: pd.DataFrame) -> str:
+    """Return of how many training seeds and episodes the lines `points` of a summary are."""
+    return f"{number_range(points['seeds'])} seed(s), {number_range(points['episodes'])} episodes"
+
+
 def number_range(numbers: pd.Series) -> str:
     """Return '3', or '1 to 3' where the marks of a figure differ."""
     low, high = int(numbers.min()), int(numbers.max())

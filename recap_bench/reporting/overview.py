@@ -6,17 +6,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.drawing import number_range, style, tidy
-from recap_bench.reporting.tables import of_task, summary_table
+from recap_bench.reporting.drawing import sizes, style, tidy
+from recap_bench.reporting.tables import of_task, summary_table, with_starts
 
 ROW_HEIGHT, REACH = 0.9, 0.7
 """Height of a task [inches], and the share of it that its marks spread over."""
 
 
 def overview_figure(rows: pd.DataFrame) -> Figure:
-    """Return success, and throughput over SFT's, a row per task: of SFT, and of every method's last iteration."""
+    """Return success, and throughput over SFT's, a row per task: of SFT, and of every method's last iteration.
+
+    SFT is that of the training seeds that a method's last iteration has, of which the ratio is, too.
+    """
     tasks = [str(task) for task in rows["task"].unique()]
-    ends = pd.concat([_ends(summary_table(of_task(rows, task))) for task in tasks], ignore_index=True)
+    ends = pd.concat([summary_table(_ends(of_task(rows, task))) for task in tasks], ignore_index=True)
     methods = [str(method) for method in ends["method"].unique()]
     figure = Figure(figsize=(10.0, 1.4 + ROW_HEIGHT * len(tasks)), layout="constrained")
     success, ratio = figure.subplots(1, 2, sharey=True)
@@ -31,7 +34,7 @@ def overview_figure(rows: pd.DataFrame) -> Figure:
     ratio.set_title("Throughput, times SFT's")
     ratio.set_xlim(left=0.0)
     ratio.axvline(1.0, color="0.6", linewidth=1.0, linestyle="--")
-    success.set_yticks(range(len(tasks)), [f"{task}\n{_sizes(ends[ends['task'] == task])}" for task in tasks])
+    success.set_yticks(range(len(tasks)), [_label(task, rows, ends) for task in tasks])
     success.set_ylim(len(tasks) - 0.5, -0.5)
     figure.suptitle("SFT, and the last iteration of each method; 95 % intervals", fontsize=10)
     figure.legend(*success.get_legend_handles_labels(), loc="outside lower center", ncols=len(methods), frameon=False)
@@ -40,9 +43,11 @@ def overview_figure(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def _ends(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines of a task's SFT and of the last iteration of every other method."""
-    return summary.sort_values("iteration", kind="stable").drop_duplicates("method", keep="last")
+def _ends(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a task's rows of the last iteration of every method, and those of SFT of the same training seeds."""
+    ends = rows[rows["iteration"] == rows.groupby("method")["iteration"].transform("max")]
+    later = ends["iteration"] > 0
+    return ends[later | ends["seed"].isin(ends.loc[later, "seed"])] if later.any() else ends
 
 
 def _marks(axes: Axes, line: pd.DataFrame, y: list[float], value: str, prefix: str, index: int, method: str) -> None:
@@ -51,6 +56,8 @@ def _marks(axes: Axes, line: pd.DataFrame, y: list[float], value: str, prefix: s
     axes.errorbar(x, y, xerr=errors, label=method, capsize=3, **{**style(index), "linestyle": "none"})
 
 
-def _sizes(lines: pd.DataFrame) -> str:
-    seeds, episodes = (number_range(lines[name]) for name in ("seeds", "episodes"))
-    return f"{seeds} seed(s), {episodes} episodes, iteration {int(lines['iteration'].max())}"
+def _label(task: str, rows: pd.DataFrame, ends: pd.DataFrame) -> str:
+    """Return the name of a task, where its episodes start if the rows say so, and of how many its marks are."""
+    lines, starts = ends[ends["task"] == task], with_starts(rows[rows["task"] == task])["start"]
+    name = ", ".join([task, *(f"start {start}" for start in starts.unique() if start)])
+    return f"{name}\n{sizes(lines)}, iteration {int(lines['iteration'].max())}"

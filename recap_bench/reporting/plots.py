@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.drawing import iteration_name, number_range, style, tidy, with_shared_start
+from recap_bench.reporting.drawing import iteration_name, sizes, style, tidy, with_shared_start
 from recap_bench.reporting.failure_plots import failure_figure
 from recap_bench.reporting.overview import overview_figure
 from recap_bench.reporting.tables import of_task, stage_table, summary_table
@@ -20,7 +20,10 @@ DPI = 150
 
 
 def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
-    """Return throughput (left) and success (right) per iteration with 95 % intervals, one line per method."""
+    """Return throughput (left) and success (right) per iteration with 95 % intervals, one line per method.
+
+    Iterations of other seeds or numbers of episodes than the rest are not quite comparable: their ticks say which.
+    """
     lines = {method: summary_table(part) for method, part in with_shared_start(of_task(rows, task)).items()}
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     throughput, success = figure.subplots(1, 2)
@@ -34,8 +37,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     success.yaxis.set_major_formatter(PercentFormatter(1.0))
     success.legend(frameon=False)
     points = pd.concat(lines.values())
-    seeds, episodes = (number_range(points[name]) for name in ("seeds", "episodes"))
-    figure.suptitle(f"{task}: {seeds} training seed(s), {episodes} episodes a point, 95 % intervals", fontsize=10)
+    figure.suptitle(f"{task}: {sizes(points)} a point, 95 % intervals", fontsize=10)
     return figure
 
 
@@ -85,8 +87,14 @@ def _lines(axes: Axes, lines: Mapping[str, pd.DataFrame], value: str, prefix: st
         y = line[value].to_numpy(float)
         errors = np.abs(np.stack([y - line[f"{prefix}_low"], line[f"{prefix}_high"] - y]))
         axes.errorbar(x, y, errors, label=method, capsize=3, **style(index))
-    iterations = sorted({iteration for line in lines.values() for iteration in line["iteration"]})
-    axes.set_xticks(iterations, [iteration_name(int(iteration)) for iteration in iterations])
+    points = pd.concat(lines.values())
+    names = {int(iteration): iteration_name(int(iteration)) for iteration in sorted(set(points["iteration"]))}
+    if len(points[["seeds", "episodes"]].drop_duplicates()) > 1:
+        names = {
+            at: "\n".join([name, *sizes(points[points["iteration"] == at]).split(", ")]) for at, name in names.items()
+        }
+    iterations = list(names)
+    axes.set_xticks(iterations, list(names.values()))
     axes.set_xlim(iterations[0] - 0.4, iterations[-1] + 0.4)
     axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])  # room for marks at zero
     tidy(axes)

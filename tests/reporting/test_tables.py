@@ -124,7 +124,18 @@ def test_a_figure_says_of_how_many_seeds_and_episodes_its_points_are(rows: pd.Da
     later = rows[rows["iteration"] > 0].assign(seed=1)
     more = pd.concat([rows, later, rows[rows["iteration"] == 0].assign(seed=1), later.assign(iteration=2)])
     title = plots.iteration_figure(more, "Espresso-v0").get_suptitle()
-    assert title == "Espresso-v0: 1 to 2 training seed(s), 20 to 40 episodes a point, 95 % intervals"
+    assert title == "Espresso-v0: 1 to 2 seed(s), 20 to 40 episodes a point, 95 % intervals"
+
+
+def test_ticks_say_which_points_are_of_other_seeds_or_episodes(rows: pd.DataFrame) -> None:
+    """A line joins its points, also where one is of fewer seeds: a run that was stopped."""
+    more = pd.concat([rows, rows.assign(seed=1), rows[rows["iteration"] > 0].assign(iteration=2)])
+    for table, expected in (
+        (rows, ["SFT", "iteration 1"]),
+        (more, ["SFT 2 seed(s) 40 episodes", "iteration 1 2 seed(s) 40 episodes", "iteration 2 1 seed(s) 20 episodes"]),
+    ):
+        for axes in plots.iteration_figure(table, "Espresso-v0").axes:
+            assert [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()] == expected
 
 
 def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> None:
@@ -138,13 +149,14 @@ def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> 
 def test_the_overview_has_sft_and_the_last_iteration_of_every_task(rows: pd.DataFrame, tmp_path: Path) -> None:
     box = rows.assign(task="BoxAssembly-v0", success=True, failure_mode="none")
     longer = pd.DataFrame([row(2, episode, episode > 0, 50.0) for episode in range(20)])
-    box = pd.concat([box, box[box["method"] == "sft"].assign(seed=7)])
+    stopped = box[box["method"] == "sft"].assign(seed=7, success=False)
+    box = pd.concat([box, stopped]).assign(start="stack", randomization="standard")
     both = pd.concat([rows, longer, box], ignore_index=True)
     assert tmp_path / "overview.png" in plots.write_figures(both, tmp_path)
     success, ratio = plots.overview_figure(both).axes
     assert [label.get_text().splitlines() for label in success.get_yticklabels()] == [
         ["Espresso-v0", "1 seed(s), 20 episodes, iteration 2"],
-        ["BoxAssembly-v0", "1 to 2 seed(s), 20 to 40 episodes, iteration 1"],
+        ["BoxAssembly-v0, start stack", "1 seed(s), 20 episodes, iteration 1"],
     ]
     marks = {bars.get_label(): bars[0].get_xdata().tolist() for bars in success.containers}
     assert marks == {"sft": [0.5, 1.0], "recap": [0.95, 1.0]}
