@@ -7,6 +7,7 @@ from matplotlib.image import imread
 
 from recap_bench.errors import ConfigurationError, DamagedFileError, DataError
 from recap_bench.reporting import plots, tables
+from recap_bench.reporting.statistics import Attempts, throughput_ratio_interval
 from recap_bench.reporting.summary import summarise
 from recap_bench.reporting.video import write_video
 
@@ -45,6 +46,15 @@ def test_summary_counts_every_attempt(rows: pd.DataFrame) -> None:
     assert measures["stages"] == {"pick": 1.0, "serve": 0.5}
 
 
+def test_a_summary_takes_training_seeds_as_given() -> None:
+    """Seeds whose times do not vary have a sure mean time, however much they differ from one another."""
+    rows = [
+        row(0, episode, success=True, time_s=10.0 + 80.0 * seed, seed=seed) for seed in (0, 1) for episode in range(20)
+    ]
+    assert summarise(rows)["throughput_ci95"][1] == pytest.approx(72.0)
+    assert summarise([{**one, "seed": 0} for one in rows])["throughput_ci95"][1] > 80.0
+
+
 def test_summary_without_success_has_no_mean_time() -> None:
     measures = summarise([row(0, 0, False, 10.0)])
     assert measures["mean_success_time_s"] is None
@@ -61,6 +71,18 @@ def test_summary_table_compares_the_same_episodes_with_iteration_zero(rows: pd.D
     assert summary.loc[1, "throughput_ratio"] == pytest.approx(2.0)
     assert 1.5 < summary.loc[1, "throughput_ratio_low"] < 2.0 < summary.loc[1, "throughput_ratio_high"] < 2.6
     assert np.isnan(summary.loc[0, "throughput_ratio"])
+
+
+def test_the_ratio_to_iteration_zero_is_of_the_episodes_of_all_seeds(rows: pd.DataFrame) -> None:
+    """Both seeds have the same environment seeds: only with its own training seed is an episode a pair."""
+    slower = rows.assign(seed=1, time_s=100.0)
+    line = tables.summary_table(pd.concat([rows, slower])).set_index("iteration").loc[1]
+    assert line["seeds"] == 2
+    assert line["throughput_ratio"] == pytest.approx(4 / 3)  # 4000 s instead of 3000 s for as many successes
+    success, now_s = np.arange(40) % 2 == 0, np.repeat([50.0, 100.0], 20)
+    now, then = (Attempts(success, time_s, np.repeat([0, 1], 20)) for time_s in (now_s, np.full(40, 100.0)))
+    expected = throughput_ratio_interval(now, then)
+    assert (line["throughput_ratio_low"], line["throughput_ratio_high"]) == pytest.approx(expected)
 
 
 def test_a_stage_that_nobody_reached_is_still_listed(rows: pd.DataFrame) -> None:
