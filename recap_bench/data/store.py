@@ -27,6 +27,9 @@ from recap_bench.errors import DamagedFileError, DataError
 FORMAT = 1
 """Version of the layout; readers refuse any other."""
 
+ACTION_SIZE = 14
+"""Entries of an action, and of `agent_pos`."""
+
 LOADED_ARRAYS = ("agent_pos", "environment_state", "actions", "actor", "reason")
 """Step arrays that `load` always reads; proposals only on request."""
 
@@ -88,12 +91,15 @@ class Store:
     def link(self, source: "Store", group: str) -> None:
         """Take over the shards of `group` of the store `source`, as hard links where the disk allows it.
 
-        Nothing happens if this store has the group. Raises DataError if the two stores hold different things.
+        Nothing happens if this store has the group. Raises DataError if the two stores hold different things, or
+        `source` has no such group.
         """
         if group in self.groups():
             return
         if source.header != self.header:
             raise DataError(f"Store {self.path} holds episodes of {self.header}, {source.path} of {source.header}.")
+        if group not in source.groups():
+            raise source._missing(group)
         temporary = self.path / f".tmp-{group}"
         shutil.rmtree(temporary, ignore_errors=True)
         for shard in _shards(source.path / group):
@@ -122,7 +128,7 @@ class Store:
         for group in self.groups() if groups is None else groups:
             shards = [self._steps_of(*read_shard(shard, names)) for shard in _shards(self.path / group)]
             if not shards:
-                raise DataError(f"Store {self.path} has no group {group!r}. Known: {', '.join(self.groups())}.")
+                raise self._missing(group)
             steps = concatenate(shards)
             parts.append(steps.select(np.argsort(steps.seed, kind="stable")))
         if not parts:
@@ -159,13 +165,32 @@ class Store:
         columns.update(episode=episode, t=np.arange(len(episode)) - start[episode], start=start, length=length)
         return StepData(**columns, state_names=self.header.state_names)
 
+    def _missing(self, group: str) -> DataError:
+        return DataError(f"Store {self.path} has no group {group!r}. Known: {', '.join(self.groups())}.")
+
     def _check(self, episode: Episode) -> None:
         received = (episode.task, len(episode.stage_times_s), episode.environment_state.shape[1])
         expected = (self.header.task, len(self.header.stages), len(self.header.state_names))
         if received != expected:
             raise DataError(f"Store {self.path} takes episodes of (task, S, D) {expected}, received {received}.")
+        if episode.length == 0:
+            raise DataError(f"The episode of seed {episode.seed} has no step; a store takes episodes of at least one.")
+        for name, (width, dtype) in _step_formats(len(self.header.state_names)).items():
+            array, shape = getattr(episode, name), (episode.length, *width)
+            if array.shape != shape or array.dtype != dtype:
+                raise DataError(
+                    f"{name} of the episode of seed {episode.seed} must be {shape} {np.dtype(dtype)}, received "
+                    f"{array.shape} {array.dtype}."
+                )
         if episode.failure_mode == DIVERGED:
             raise DataError(f"The diverged episode of seed {episode.seed} must not enter a store.")
+
+
+def _step_formats(state_size: int) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Return step array -> (shape of a step, dtype)."""
+    arms, state, number = ((ACTION_SIZE,), np.float32), ((state_size,), np.float32), ((), np.int8)
+    wide = {"environment_state": state, **dict.fromkeys(("agent_pos", "actions", "proposals"), arms)}
+    return {name: wide.get(name, number) for name in STEP_ARRAYS}
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -192,7 +217,9 @@ def _read_header(file: Path) -> StoreHeader:
 
 
 def _shards(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9]*"), key=lambda shard: int(shard.name))
+    """Return the shards of a group in the order of writing; whatever else lies there is none."""
+    numbered = (shard for shard in folder.glob("[0-9]*") if shard.name.isascii() and shard.name.isdigit())
+    return sorted(numbered, key=lambda shard: int(shard.name))
 
 
 def _plain(value: object) -> object:

@@ -162,6 +162,42 @@ def test_what_does_not_belong_is_refused(store, tmp_path):
         store.load(["b"])
 
 
+@pytest.mark.parametrize("name", ["0001.bak", "0001 (copy)", "notes.txt"])
+def test_what_lies_beside_the_shards_is_left_alone(store, name):
+    store.append("a", [make_episode(0)])
+    (store.path / "a" / name).mkdir()
+    assert store.append("a", [make_episode(2)]).name == "0001"
+    assert store.load().seed.tolist() == [0, 2]
+    assert (store.path / "a" / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"actions": np.zeros((4, 13), np.float32)}, r"actions of .* seed 0 must be \(4, 14\) float32, .* \(4, 13\)"),
+        ({"actions": np.zeros((4, 14))}, r"must be \(4, 14\) float32, received \(4, 14\) float64"),
+        ({"environment_state": np.zeros((4, 3))}, r"environment_state .* must be \(4, 3\) float32, .* float64"),
+        ({"actor": np.zeros((4, 1), np.int8)}, r"actor of .* must be \(4,\) int8, received \(4, 1\)"),
+        ({"stages_done": np.zeros(4, np.int64)}, r"stages_done .* int8, received \(4,\) int64"),
+        ({"length": 0}, "seed 0 has no step; a store takes episodes of at least one"),
+    ],
+)
+def test_an_episode_of_another_shape_or_precision_is_refused(store, changes, message):
+    with pytest.raises(DataError, match=message):
+        store.append("a", [make_episode(2), make_episode(0, **changes)])
+    assert store.groups() == []
+
+
+def test_a_group_that_the_source_lacks_cannot_be_linked(store, tmp_path):
+    source = Store.open(tmp_path / "source", HEADER)
+    source.append("demonstrations", [make_episode(0)])
+    with pytest.raises(DataError, match=r"source has no group 'rollouts'\. Known: demonstrations"):
+        store.link(source, "rollouts")
+    assert store.groups() == []
+    store.link(source, "demonstrations")
+    assert store.seeds("demonstrations") == {0}
+
+
 def test_select_renumbers_episodes(store):
     store.append("a", [make_episode(seed, length=seed + 1) for seed in range(4)])
     steps = store.load().select(np.array([False, True, False, True]))
