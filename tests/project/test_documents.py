@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from recap_bench.method import METHODS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "baselines" / "README.md", *sorted((ROOT / "results").glob("*.md"))]
 COMMANDS = [
     line.split("#")[0].strip()
     for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -42,9 +44,41 @@ def test_files_that_the_readme_names_exist() -> None:
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def headings(document: Path) -> set[str]:
+    """Return the anchors of a document, as GitHub makes them; a heading that comes again has a number."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    anchors: Counter[str] = Counter()
+    found = set()
+    for heading in re.findall(r"^#+ +(.*?)\s*$", text, re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        anchor = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        found.add(f"{anchor}-{anchors[anchor]}" if anchors[anchor] else anchor)
+        anchors[anchor] += 1
+    return found
+
+
+def broken_links(document: Path) -> list[str]:
+    """Return the links of a document to files that do not exist, or to headings that these do not have."""
+    broken = []
+    for link in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", document.read_text()):
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        if not target.exists() or (anchor and anchor not in headings(target)):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_the_documents_lead_somewhere(document: Path) -> None:
+    assert broken_links(document) == []
+
+
+def test_a_link_to_nowhere_is_found(tmp_path: Path) -> None:
+    document, other = tmp_path / "a.md", tmp_path / "b.md"
+    other.write_text("# One, and `two`: 3 %\n\n```bash\n# no heading\n```\n## Again\n## Again\n")
+    good = "[1](b.md) [2](b.md#one-and-two-3-) [3](https://x.org/y#z) [4](b.md#again-1) [5](#here)"
+    document.write_text(f"# Here\n{good} [6](c.md) [7](b.md#three) [8](b.md#no-heading) [9](#there)\n")
+    assert broken_links(document) == ["c.md", "b.md#three", "b.md#no-heading", "#there"]
 
 
 def test_continuous_integration_runs_what_the_readme_says() -> None:
