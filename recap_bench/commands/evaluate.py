@@ -24,8 +24,6 @@ from recap_bench.commands.options import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from recap_bench.envs.vector_env import TaskVectorEnv
     from recap_bench.loop.evaluate import Labels
     from recap_bench.loop.pilots import Controllers
@@ -94,7 +92,7 @@ def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":
     from recap_bench.envs.catalog import normalise_task_name
     from recap_bench.errors import ConfigurationError, DataError
     from recap_bench.loop.evaluate import Labels
-    from recap_bench.reporting.tables import read_rows
+    from recap_bench.reporting.tables import START, read_rows
 
     name, rows_file = args.name or args.policy, args.starts_of
     if rows_file is None:
@@ -105,29 +103,27 @@ def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":
     task, rows = normalise_task_name(args.task), read_rows(rows_file)
     if set(rows["task"]) != {task} or len(of := rows[["seed", "iteration"]].drop_duplicates()) > 1:
         raise DataError(f"{rows_file} must hold one evaluation of {task}: of one training seed and iteration.")
-    for option, theirs in _start_of_rows(rows_file, rows, task).items():
+    for option, theirs in _start_of_rows(rows_file, rows[START].drop_duplicates().to_dict("records"), task).items():
         _adopt(args, option, theirs)
     seed, iteration = (int(value) for value in of.iloc[0])
     return [int(value) for value in rows["env_seed"].drop_duplicates()], Labels(name, "", seed, iteration)
 
 
-def _start_of_rows(rows_file: Path, rows: "pd.DataFrame", task: str) -> dict[str, str | None]:
-    """Return start and randomization of the evaluation `rows`; None for what nothing says.
+def _start_of_rows(rows_file: Path, found: list[dict[str, str]], task: str) -> dict[str, str | None]:
+    """Return start and randomization of an evaluation, of those `found` in its rows; None for what nothing says.
 
     Rows of earlier versions do not say; then the config of the run counts in whose folder they lie.
     """
     from recap_bench.envs import load_task
     from recap_bench.errors import DataError
-    from recap_bench.reporting.tables import START
 
-    found = rows[START].drop_duplicates().to_dict("records")
     if len(found) > 1:
         raise DataError(f"{rows_file} must hold one evaluation, its episodes start in several places: {found}.")
     if all(found[0].values()):
-        return {str(option): value for option, value in found[0].items()}
+        return dict(found[0])
     run = run_above(rows_file)
     if not run:
-        return dict.fromkeys(START)
+        return dict.fromkeys(found[0])
     task_class = load_task(task)
     start = task_class.start_named(run.get("start") or task_class.spec.start_of("evaluation"))
     return {"start": start, "randomization": run.get("randomization")}

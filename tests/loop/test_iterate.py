@@ -37,7 +37,7 @@ def test_a_run_leaves_rows_and_a_summary(finished):
     rows = (out / "rows.csv").read_text().splitlines()
     assert len(rows) == 1 + 5 * 5
     assert rows[0].startswith("run,task,method,seed,iteration,episode,env_seed,success,failure_mode,steps,time_s,")
-    assert rows[0].endswith(",stages_done,stage_touch_s,stage_return_s,assisted,oracle_s")
+    assert rows[0].endswith(",stages_done,stage_touch_s,stage_return_s,assisted,oracle_s,start,randomization")
 
 
 def test_all_evaluations_use_the_same_seeds_and_no_collection_does(finished):
