@@ -170,4 +170,9 @@ def _guidance(spec: PolicySpec, condition: str, guidance: float | None) -> float
             f"guidance = {guidance} has no effect on condition 'none'. Use guidance 1, or condition 'positive'."
         )
     check_guidance(guidance, spec.config.indicator_dropout)
+    if guidance != 1.0 and "none" not in spec.conditions:
+        raise ConfigurationError(
+            f"guidance = {guidance} cannot be used: the policy has no unconditional branch, "
+            f"it was trained with {', '.join(spec.conditions)}. Use guidance 1."
+        )
     return guidance

@@ -202,6 +202,12 @@ class LearningConfig:
 
     def __post_init__(self) -> None:
         _require(self.start in STARTS, "start", self.start, f"one of {', '.join(STARTS)}")
+        if self.labels.negatives == "dropped" and self.policy.guidance != 1.0:
+            raise ConfigurationError(
+                f"policy.guidance = {self.policy.guidance} has no effect with labels.negatives = 'dropped': both "
+                "branches learn the same steps, so there is no direction to guide in. Use guidance = 1, or negatives = "
+                "'conditioned' or 'unconditional'."
+            )
 
     def pretraining(self) -> dict[str, Any]:
         """Return what decides the pre-trained networks, and nothing else, as plain types."""

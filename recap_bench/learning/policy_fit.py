@@ -121,13 +121,15 @@ def fit_policy(
         network.load_state_dict(start.network.state_dict())
     network.to(device)
     runner = compiled(network, config.compile)
+    # A method whose policies never run without the indicator spends no example on that.
+    dropout = config.indicator_dropout if "none" in setup.spec.conditions else 0.0
     dropped = torch.zeros((), device=device)
 
     def loss() -> torch.Tensor:
         place = torch.rand(setup.batch, generator=draw, device=device, dtype=torch.float64) * cumulative[-1]
         picked = torch.searchsorted(cumulative, place, right=True).clamp_max(len(cumulative) - 1)
         relative, counts = frames.chunks(picked, config.chunk)
-        shown = drop_indicator(indicator[picked], config.indicator_dropout, draw)
+        shown = drop_indicator(indicator[picked], dropout, draw)
         dropped.add_((shown != indicator[picked]).float().mean())
         condition = (shown, phrasebook.draw(frames.task[picked], draw))
         batch = Batch(picked, observe(picked), (statistics.chunks(relative), counts), condition)

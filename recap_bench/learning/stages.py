@@ -186,7 +186,7 @@ class Fitting:
         warnings = (*(relabelling.warnings if relabelling else ()), *indicator_warnings(heard))
         self._write({**diagnostics, "warnings": list(warnings)})
         variants: dict[str, dict[str, Any]] = {name: {"condition": name} for name in conditions[1:]}
-        if relabelling and {"positive", "none"} <= set(conditions) and guidance != CHECKED_GUIDANCE:
+        if relabelling and guidance != CHECKED_GUIDANCE and guides(config, conditions):
             variants["guided"] = {"guidance": CHECKED_GUIDANCE}
         return FitResult(context.folder / "policy", diagnostics, variants, warnings)
 
@@ -264,6 +264,12 @@ def pretrain(context: FitContext) -> Path:
 def conditions_of(config: LearningConfig) -> tuple[str, ...]:
     """Return the conditions that a computed indicator trains in pre-training; the first one is the default."""
     return ALL_CONDITIONS if config.policy.indicator_dropout > 0 else ("positive", "negative")
+
+
+def guides(config: LearningConfig, conditions: tuple[str, ...]) -> bool:
+    """Return whether guidance means something: an unconditional branch is trained, and on other steps."""
+    trained = config.policy.indicator_dropout > 0 and {"positive", "none"} <= set(conditions)
+    return trained and config.labels.negatives != "dropped"
 
 
 def equal_shares(steps: StepData) -> np.ndarray:

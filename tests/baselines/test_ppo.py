@@ -6,6 +6,7 @@ import torch
 
 from recap_bench.baselines.ppo import TRUST_REGION, ProximalObjective, chunk_errors, proximal_loss
 from recap_bench.data.episode import ACTOR_POLICY
+from recap_bench.errors import ConfigurationError
 from recap_bench.learning import load_policy, stages
 from recap_bench.learning.flow import POSITIVE, draw_blend
 from recap_bench.learning.policy_fit import Batch, PolicyExamples
@@ -90,4 +91,7 @@ def test_ppo_learns_from_its_last_rollouts_and_goes_on_from_the_policy_that_made
             acted = (steps.actor == ACTOR_POLICY) & (steps.iteration == iteration)[steps.episode]
             assert ((examples.weight > 0) == acted).all()
             assert result.variants == {}
+            assert result.diagnostics["dropped_share"] == 0.0  # it never runs without its indicator
+            with pytest.raises(ConfigurationError, match="no unconditional branch"):
+                load_policy(result.policy, guidance=2.0)
         previous = folder

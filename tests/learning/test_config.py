@@ -52,6 +52,10 @@ def test_unknown_fields_are_refused():
         (lambda: LabelConfig(before_rescue="success"), "as_is, failure, down_weighted"),
         (lambda: LabelConfig(rescue_weight=0.5), "no effect"),
         (lambda: LearningConfig(start="scratch"), "pretrained, previous"),
+        (
+            lambda: LearningConfig(labels=LabelConfig(negatives="dropped"), policy=PolicyConfig(guidance=2.0)),
+            r"policy.guidance = 2.0 has no effect with labels.negatives = 'dropped'",
+        ),
     ],
 )
 def test_impossible_options_are_refused(make, message):
