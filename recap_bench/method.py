@@ -21,6 +21,12 @@ METHODS: dict[str, str] = {
 }
 """Name -> 'module:Class' of every method; loaded on use."""
 
+ITERATING = frozenset(METHODS) - {"sft"}
+"""Methods that go on after the fit on demonstrations."""
+
+CORRECTED = ITERATING - {"ppo"}
+"""Methods whose collections an operator watches and corrects."""
+
 LABELLING = frozenset({"recap", "awr", "ppo", "random_labels"})
 """Methods that label steps by a value function."""
 

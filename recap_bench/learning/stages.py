@@ -1,6 +1,7 @@
 """The stages of Algorithm 1 that methods are put together from."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -124,8 +125,11 @@ class Fitting:
         conditions = ("positive", "none") if dropped else ("positive",)
         return self.policy(indicator, imitated[steps.episode].astype(float), conditions, guidance=1.0)
 
-    def relabel(self) -> Relabelling:
-        """Lines 8 and 9: V_k from V_pre on everything, then the labels of this iteration."""
+    def relabel(self, change: Callable[[Labels], Labels] = lambda labels: labels) -> Relabelling:
+        """Lines 8 and 9: V_k from V_pre on everything, then the labels of this iteration.
+
+        A control may `change` them; what is reported and warned of is what it makes of them.
+        """
         context, config = self.context, self.context.config.labels
         start = ValueFunction.load(self._start_folder("value"), context.device)
         setup = self._value_setup(start.statistics)
@@ -137,7 +141,7 @@ class Fitting:
         }
         labels = iteration_labels(context.steps, (fit.values, self.returns), context.iteration, share, config)
         fit.function.save(context.folder / "value")
-        return self._judge(fit, labels, reference_steps(context.steps, context.iteration))
+        return self._judge(fit, change(labels), reference_steps(context.steps, context.iteration))
 
     def conditioned(self, relabelling: Relabelling) -> FitResult:
         """Line 10: pi_k on everything, conditioned on the indicator; negatives and rescues as configured."""

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,10 +131,11 @@ def test_statistics_are_those_of_the_pretraining(fitted, pretrained):
             assert torch.equal(before[name], after[name])
 
 
-def test_every_iteration_restarts_from_the_pretrained_policy(everything, pretrained, tmp_path):
+def test_every_iteration_restarts_from_the_pretrained_policy(fitted, everything, pretrained, tmp_path):
     """A fit of one vanishing step returns the pre-trained weights, whatever earlier iterations did."""
     config = with_policy(TINY, passes=1e-9, fit_learning_rate=1e-12, weight_decay=0.0)
-    result = Recap().fit(context(everything, tmp_path, 1, pretrained, config))
+    settings = context(everything, tmp_path, 1, pretrained, config)
+    result = Recap().fit(replace(settings, previous=fitted[0]))
     start = FlowPolicy.load(pretrained / "policy").network.state_dict()
     for name, tensor in FlowPolicy.load(result.policy).network.state_dict().items():
         torch.testing.assert_close(tensor, start[name], atol=1e-6, rtol=0)
