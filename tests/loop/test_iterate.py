@@ -61,6 +61,20 @@ def test_a_fit_sees_demonstrations_and_all_rounds_of_its_own_method(finished):
         assert (folder / f"iteration2/{kind}.json").exists()
 
 
+def test_a_fit_knows_the_one_whose_policy_collected_the_last_round(finished):
+    out, _, _ = finished
+    methods = out / "Espresso-v0/seed0/methods"
+    for fit, before in (
+        ("sft/iteration0", None),
+        ("recap/iteration1", "sft/iteration0"),
+        ("recap/iteration2", "recap/iteration1"),
+        ("filtered_bc/iteration1", "sft/iteration0"),
+        ("filtered_bc/iteration2", "filtered_bc/iteration1"),
+    ):
+        found = json.loads((methods / fit / "fit.json").read_text())["diagnostics"]["previous"]
+        assert found == (before and f"toy/Espresso-v0/seed0/methods/{before}"), fit
+
+
 def test_the_check_runs_only_for_methods_with_variants(finished):
     out, _, _ = finished
     checks = {name: json.loads(text) for name, text in files(out, "check.json").items()}

@@ -30,7 +30,11 @@ class ToyMethod:
         noise = 1e-3 * (1 + abs(float(np.mean(context.steps.actions, dtype=np.float64))))
         values = {"reach": 0.85 + 0.1 * context.iteration, "noise": noise}
         (context.folder / "policy.json").write_text(json.dumps(values))
-        diagnostics = {"episodes": context.steps.num_episodes, "positions": context.steps.num_steps}
+        diagnostics = {
+            "episodes": context.steps.num_episodes,
+            "positions": context.steps.num_steps,
+            "previous": context.previous and "/".join(context.previous.parts[-6:]),  # from the run's folder on
+        }
         variants = {"negative": {"reach": 0.2}} if self.uses_corrections else {}
         return FitResult(context.folder, diagnostics, variants, ("a toy",) if context.iteration else ())
 
@@ -46,6 +50,7 @@ def load_toy_policy(path: Path, device: str, **overrides: float) -> SteadyPolicy
 
 
 def toy_config(out: Path, **changes) -> RunConfig:
+    watched = {"gate": GateConfig(no_progress_s=0.4, reaction_delay_s=0.04)}
     values = {
         "methods": ("recap", "filtered_bc"),
         "num_envs": 4,
@@ -57,7 +62,7 @@ def toy_config(out: Path, **changes) -> RunConfig:
         "check_episodes": 3,
         "shard_episodes": 2,
         "cache": out.parent / "pretrained",
-        "gate": GateConfig(no_progress_s=0.4, reaction_delay_s=0.04),
+        **(watched if changes.get("iterations", 2) else {}),
     }
     return RunConfig(out=out, **{**values, **changes})
 
