@@ -1,7 +1,7 @@
 """The options of a run, validated once, and the presets."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,15 @@ from recap_bench.envs.operators import profile
 from recap_bench.errors import ConfigurationError, UnknownNameError
 from recap_bench.learning.config import LARGE, PAPER, QUICK, STANDARD, LabelConfig, LearningConfig
 from recap_bench.loop.intervention import GateConfig
-from recap_bench.method import METHODS, READERS
+from recap_bench.method import CORRECTED, ITERATING, METHODS, READERS
 from recap_bench.protocol import protocol
 
 NOT_COMPARED = ("out", "threads", "workers", "cache")
-"""Fields that may change when a run is resumed: they do not change its results."""
+"""Fields that may change when a run is resumed: they say where and how it is done, not what.
+
+Only another number of threads changes results: torch rounds its sums otherwise, and what is fitted from there on
+differs, first in its last digits. A run that goes on with another number warns of it.
+"""
 
 PROFILE_MIX: Mapping[str, float] = {"skilled": 0.3, "average": 0.3, "hurried": 0.2, "novice": 0.2}
 """Weights of the operators who demonstrate: heterogeneous in speed and reliability, as people are."""
@@ -29,7 +33,8 @@ class RunConfig:
     methods: tuple[str, ...] = ("recap",)
     """Names in recap_bench.method.METHODS; the fit on demonstrations (SFT) is always part of a run."""
     seeds: tuple[int, ...] = (0,)
-    """Training seeds; each has its own demonstrations, rollouts and networks."""
+    """Training seeds; each has its own fits, rollouts and start states. All share the demonstrations and the
+    pre-training."""
     preset: str = "quick"
     """Name of the preset that this config started from."""
     out: Path = Path("runs/quick")
@@ -43,7 +48,7 @@ class RunConfig:
     num_envs: int = 32
     """Simulations stepped together."""
     threads: int = 0
-    """Threads of physics and learning; 0 for every core."""
+    """Threads of physics and learning; 0 for every core. Another number rounds fits otherwise."""
     workers: int = 1
     """Processes that the simulations are spread over, and their threads with them. Python steps operators and measures
     scenes in one thread per process, for which the threads of physics wait."""
@@ -69,7 +74,7 @@ class RunConfig:
     evaluation_episodes: int = 40
     """Episodes of each evaluation, on the same fresh seeds for every method and iteration."""
     check_episodes: int = 0
-    """Episodes per condition (positive, unconditional, negative) of the conditioning check; 0 leaves it out."""
+    """Episodes per condition (positive, unconditional, negative, guided) of the conditioning check; 0 leaves it out."""
     shard_episodes: int = 50
     """Episodes per shard of the store: what a killed collection loses at most, besides the running ones."""
     profile_mix: Mapping[str, float] = field(default_factory=lambda: dict(PROFILE_MIX))
@@ -176,15 +181,33 @@ class RunConfig:
 
     def _without_effect(self) -> list[str]:
         """Return the options that this run would accept and ignore."""
-        wrong, labels = [], self.learning.labels
-        if self.iterations == 0 and self.learning.start != LearningConfig().start:
+        wrong = []
+        if self.learning.start != LearningConfig().start and not (self.iterations and ITERATING & set(self.methods)):
             wrong.append(f"learning.start={self.learning.start} (has no effect without iterations)")
-        watched = any(self.watched(task) for task in self.tasks)
-        if labels.before_rescue != LabelConfig().before_rescue and not (watched and self.iterations):
-            wrong.append(f"learning.labels.before_rescue={labels.before_rescue} (has no effect without corrections)")
-        if self.correction_budget_s is not None and not watched:
-            wrong.append(f"correction_budget_s={self.correction_budget_s} (has no effect without corrections)")
+        if not self._corrected():
+            wrong += [f"{name}={value} (has no effect without corrections)" for name, value in self._of_corrections()]
         return wrong + self._unread()
+
+    def _corrected(self) -> bool:
+        """Return whether operators correct in this run."""
+        watched = any(self.watched(task) for task in self.tasks)
+        return self.iterations > 0 and watched and bool(CORRECTED & set(self.methods))
+
+    def _of_corrections(self) -> Iterator[tuple[str, Any]]:
+        """Yield (name, value) of the options that matter to corrections only, where they are not the defaults."""
+        usual, labels = GateConfig(), self.learning.labels
+        for option in fields(usual):
+            value = getattr(self.gate, option.name)
+            if value != getattr(usual, option.name):
+                yield f"gate.{option.name}", value
+        if self.correction_budget_s is not None:
+            yield "correction_budget_s", self.correction_budget_s
+        if labels.before_rescue != LabelConfig().before_rescue:
+            yield "learning.labels.before_rescue", labels.before_rescue
+        # AWR asks which steps are positive for the weight of those that are forced to be, and for nothing else.
+        weighs_only = READERS["labels.positive_fraction"] & set(self.methods) == {"awr"}
+        if labels.positive_fraction is not None and weighs_only and not labels.force_demonstrations:
+            yield "learning.labels.positive_fraction", labels.positive_fraction
 
     def _unread(self) -> list[str]:
         """Return the options of learning that no method of this run reads."""

@@ -47,6 +47,8 @@ def execute(args: argparse.Namespace) -> int:
     from recap_bench.config import RunConfig
     from recap_bench.errors import ConfigurationError
     from recap_bench.loop.control import Source, control, refuse_what_the_run_decided
+    from recap_bench.loop.intervention import GateConfig
+    from recap_bench.method import CORRECTED
     from recap_bench.overrides import override
     from recap_bench.reporting.inspection_data import run_config
     from recap_bench.reporting.progress import make_display
@@ -59,8 +61,11 @@ def execute(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--iteration must be from 1 to {theirs.iterations}, the run's, received {iteration}.")
     seeds = theirs.seeds if args.seeds is None else tuple(args.seeds)
     where = {"out": args.out, "threads": args.threads, "workers": args.workers, "device": args.device}
-    config = override(replace(theirs, methods=tuple(args.methods), seeds=seeds, **where), args.set)
-    refuse_what_the_run_decided(theirs, config)
+    if not CORRECTED & set(args.methods):  # the run's operators mean nothing to them, and a control collects nothing
+        where |= {"gate": GateConfig(), "correction_budget_s": None}
+    plain = replace(theirs, methods=tuple(args.methods), seeds=seeds, **where)
+    config = override(plain, args.set)
+    refuse_what_the_run_decided(plain, config)
     source = Source(str(args.run), args.data_of or theirs.methods[0], iteration)
     with make_display() as display:
         display.message(f"control of {args.run}: {', '.join(config.methods)} on the data of {source.method}")

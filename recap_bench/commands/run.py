@@ -29,7 +29,7 @@ OVERRIDES = {
     "num_envs": ("num_envs", "simulations stepped together"),
     "workers": ("workers", "processes that the simulations are spread over"),
     "iterations": ("iterations", "rounds of collecting and fitting"),
-    "demonstrations": ("demonstrations", "demonstrated episodes per seed"),
+    "demonstrations": ("demonstrations", "demonstrated episodes per task, which all seeds share"),
     "rollouts": ("rollouts_per_iteration", "episodes that the policy collects per round"),
     "evaluation_episodes": ("evaluation_episodes", "episodes of each evaluation"),
     "check_episodes": ("check_episodes", "episodes per condition of the conditioning check"),

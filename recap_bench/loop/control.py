@@ -16,7 +16,7 @@ from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.loop import plan
 from recap_bench.loop.events import Observer, RunPlanned, ignore
-from recap_bench.loop.iterate import logging, run_phases
+from recap_bench.loop.iterate import logging, run_phases, torch_threads, warn_of_threads
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
 from recap_bench.loop.recovery import explained
@@ -72,9 +72,10 @@ def control(
         for phase in planned:
             if phase.name == plan.FIT:
                 phases.shared_groups(phase)  # refuses what cannot be before anything is written
-        folder.adopt(config)
+        began_with = folder.adopt(config, torch_threads(config))
         _adopt(source, config.out / SOURCE)
         observe(RunPlanned(planned))
+        warn_of_threads(began_with, torch_threads(config), [p for p in planned if folder.result(p) is None], observe)
         try:
             return run_phases(planned, phases, folder, observe)
         finally:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from recap_bench.config import RunConfig
 from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.learning.descent import check_device
@@ -37,15 +39,18 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     folder = RunFolder(config.out, pretraining_folder(config))
     check_pretrained(config, folder.pretraining)
     with explained(folder), folder.locked():
-        folder.adopt(config)
-        return _run_all(config, folder, parts, logging(folder, observe))
+        began_with = folder.adopt(config, torch_threads(config))
+        return _run_all(config, folder, parts, logging(folder, observe), began_with)
 
 
-def _run_all(config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer) -> list[dict[str, Any]]:
+def _run_all(
+    config: RunConfig, folder: RunFolder, parts: Parts, observe: Observer, began_with: int
+) -> list[dict[str, Any]]:
     phases = Phases(config, folder, parts, observe)
     planned = plan.make_plan(config, [phases.methods[name] for name in config.methods])
     shared = plan.pretraining_plan(config)
     observe(RunPlanned(planned))
+    warn_of_threads(began_with, torch_threads(config), [p for p in planned if folder.result(p) is None], observe)
     try:
         with folder.pretraining_locked():
             adopt_recipe(config, folder.pretraining)
@@ -94,6 +99,21 @@ def _aggregate(planned: Sequence[Phase], folder: RunFolder) -> list[dict[str, An
     return summary
 
 
+def torch_threads(config: RunConfig) -> int:
+    """Return the number of threads that torch computes with."""
+    return config.threads or torch.get_num_threads()
+
+
+def warn_of_threads(began_with: int, now: int, left: Sequence[Phase], observe: Observer) -> None:
+    """Warn if the phases that are `left` are done with another number of torch's threads than those before."""
+    if left and began_with != now:
+        message = (
+            f"torch had {began_with} thread(s) when the run began and has {now} now. It rounds sums otherwise, so "
+            f"results from here on are not those of an undisturbed run; --threads {began_with} gives those."
+        )
+        observe(Warned(left[0], message))
+
+
 def peak_memory_mb() -> float:
     """Return the most memory that this process has held so far [MB]."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
@@ -105,7 +125,8 @@ def logging(folder: RunFolder, observe: Observer) -> Observer:
     def observe_and_log(event: Event) -> None:
         if isinstance(event, PhaseFinished) and not event.resumed:
             seconds, peak_mb = round(event.seconds, 2), round(peak_memory_mb())
-            folder.log(time=time.time(), phase=event.phase.title, seconds=seconds, peak_memory_mb=peak_mb)
+            used = {"seconds": seconds, "peak_memory_mb": peak_mb, "torch_threads": torch.get_num_threads()}
+            folder.log(time=time.time(), phase=event.phase.title, **used)
         elif isinstance(event, Warned):
             folder.log(time=time.time(), phase=event.phase.title, warning=event.message)
         observe(event)

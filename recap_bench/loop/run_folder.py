@@ -2,8 +2,8 @@
 
     run/
       lock                          held while a process works in the folder
-      config.json                   resolved config, package versions, git commit
-      log.jsonl                     one line per finished phase or warning
+      config.json                   resolved config, package versions, git commit, number of torch's threads
+      log.jsonl                     one line per finished phase, with torch's threads, or warning
       rows.csv                      one row per evaluation episode of the whole run
       summary.json                  measures per task, method and iteration, over all seeds so far
       pretraining.json              where the pre-training lies that this run began with
@@ -93,16 +93,19 @@ class RunFolder:
             temporary.rename(target)
         return target
 
-    def adopt(self, config: RunConfig) -> None:
+    def adopt(self, config: RunConfig, torch_threads: int) -> int:
         """Write config.json, or check that the one found describes the same run.
 
-        That of a run which has finished no phase is replaced. Raises ConfigurationError that names every difference.
+        That of a run which has finished no phase is replaced. Returns the number of torch's threads that the run began
+        with (`torch_threads` if it did not say). Raises ConfigurationError that names every difference.
         """
         self.check(config)
         file = self.path / CONFIG
-        if not (file.exists() and self._begun()):
-            wanted = {"config": config.to_dict(), "versions": package_versions(), "commit": git_commit()}
-            write_text_atomically(file, json.dumps(wanted, indent=1))
+        if file.exists() and self._begun():
+            return int(read_config(self.path).get("torch_threads", torch_threads))
+        made = {"config": config.to_dict(), "versions": package_versions(), "commit": git_commit()}
+        write_text_atomically(file, json.dumps({**made, "torch_threads": torch_threads}, indent=1))
+        return torch_threads
 
     def check(self, config: RunConfig) -> None:
         """Raise ConfigurationError, which names every difference, if another run has begun in the folder."""

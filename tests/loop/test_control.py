@@ -9,6 +9,7 @@ from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.loop.control import Source, control, refuse_what_the_run_decided
 from recap_bench.loop.events import PhaseFinished
+from recap_bench.loop.intervention import GateConfig
 from recap_bench.loop.iterate import run
 from recap_bench.overrides import override
 from tests.loop.toy_method import TOY_PARTS, toy_config
@@ -73,8 +74,9 @@ def test_a_finished_control_is_not_done_again(finished, tmp_path):
     ],
 )
 def test_what_cannot_be_a_control_is_refused(finished, tmp_path, methods, source, message):
+    config = toy_config(tmp_path / "control", methods=methods, gate=GateConfig())
     with pytest.raises((ConfigurationError, DataError), match=message):
-        control(toy_config(tmp_path / "control", methods=methods), Source(str(finished), *source), parts=TOY_PARTS)
+        control(config, Source(str(finished), *source), parts=TOY_PARTS)
     assert not (tmp_path / "control" / "config.json").exists()
 
 

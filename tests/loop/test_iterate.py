@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import multiprocessing
+import re
 
 import pytest
 
@@ -213,6 +214,26 @@ def test_threads_and_place_may_change(finished):
         assert run(toy_config(moved, threads=1), parts=TOY_PARTS) == summary
     finally:
         moved.rename(out)
+
+
+def test_a_run_that_goes_on_with_another_number_of_threads_warns_and_logs_it(tmp_path):
+    """Whatever is fitted from there on is rounded otherwise."""
+
+    def kill(event):
+        if isinstance(event, PhaseStarted) and event.phase.name == plan.FIT:
+            raise KeyboardInterrupt
+
+    config, events = toy_config(tmp_path / "toy", iterations=0, threads=1), []
+    with pytest.raises(KeyboardInterrupt):
+        run(config, kill, TOY_PARTS)
+    run(dataclasses.replace(config, threads=2), events.append, TOY_PARTS)
+    (warning,) = (event for event in events if isinstance(event, Warned))
+    assert warning.phase.name == plan.FIT
+    assert re.search("torch had 1 thread.* and has 2 now", warning.message)
+    run(dataclasses.replace(config, threads=2), events.append, TOY_PARTS)  # nothing is left to do
+    assert len([event for event in events if isinstance(event, Warned)]) == 1
+    log = [json.loads(line) for line in (config.out / "log.jsonl").read_text().splitlines()]
+    assert all(entry["torch_threads"] >= 1 for entry in log if "seconds" in entry)
 
 
 def hold(out, held, release):

@@ -167,7 +167,7 @@ def test_a_mistake_in_a_first_command_leaves_nothing_that_bars_the_right_one(tmp
     assert not (tmp_path / "run" / "config.json").exists()
     folder = RunFolder(tmp_path / "run")
     (tmp_path / "run").mkdir(exist_ok=True)
-    folder.adopt(mistaken)
+    folder.adopt(mistaken, torch_threads=1)
     assert run(toy_config(tmp_path / "run"), parts=TOY_PARTS)
     with pytest.raises(ConfigurationError, match=r"config\.pretrained"):
         folder.check(mistaken)
