@@ -6,6 +6,7 @@ The paper compares with it (section VI-C) and leaves its temperature open. As in
 
 import numpy as np
 
+from recap_bench.learning.advantage import standardised
 from recap_bench.learning.flow import NONE
 from recap_bench.learning.labels import Labels, before_rescue
 from recap_bench.learning.stages import Fitting
@@ -15,8 +16,6 @@ TEMPERATURE = 1.0
 """In standard deviations of the advantage."""
 MOST = 20.0
 """Largest weight."""
-SMALLEST = 1e-9
-"""A standard deviation below this is rounding: all advantages are the same."""
 
 
 class AdvantageWeightedRegression:
@@ -45,8 +44,6 @@ def weights(labels: Labels) -> np.ndarray:
     Corrections, whose advantage nobody asks for in RECAP either, weigh what a positive step weighs on average.
     """
     free = ~labels.forced
-    advantage = labels.advantage - labels.advantage[free].mean()
-    spread = max(float(advantage[free].std()), SMALLEST)
-    weight = np.exp(np.minimum(advantage / (TEMPERATURE * spread), np.log(MOST)))
+    weight = np.exp(np.minimum(standardised(labels.advantage, free) / TEMPERATURE, np.log(MOST)))
     weight[labels.forced] = weight[labels.indicator & free].mean()
     return weight

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from recap_bench.learning.advantage import standardised
 from recap_bench.learning.flow import POSITIVE, draw_blend, velocity_errors
 from recap_bench.learning.labels import reference_steps
 from recap_bench.learning.policy_fit import Batch
@@ -38,10 +39,9 @@ class ProximalPolicyOptimisation:
         relabelling = fitting.relabel()
         relabelling.save(context.folder)
         acted = reference_steps(context.steps, context.iteration)
-        advantage = relabelling.labels.advantage
-        standardised = (advantage - advantage[acted].mean()) / advantage[acted].std()
+        advantage = standardised(relabelling.labels.advantage, acted)
         before = fitting.policy_before()
-        objective = ProximalObjective(before.network.to(context.device), standardised)
+        objective = ProximalObjective(before.network.to(context.device), advantage)
         indicator = np.full(context.steps.num_steps, POSITIVE, np.int64)
         return fitting.policy(indicator, acted.astype(float), ("positive",), 1.0, relabelling, objective, before)
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from recap_bench.errors import ConfigurationError, DataError
 
+SMALLEST_SPREAD = 1e-9
+"""A standard deviation of advantages below this is rounding: all of them are the same."""
+
 
 def n_step_advantage(
     values: np.ndarray, returns: np.ndarray, window_end: np.ndarray, episode_end: np.ndarray, n_steps: int | None
@@ -28,6 +31,12 @@ def n_step_advantage(
     surprise = np.asarray(values, np.float64) - returns
     later = np.where(ended, 0.0, surprise[np.minimum(then, len(values) - 1)])
     return later - surprise
+
+
+def standardised(advantage: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return advantages (M,) about the mean of those of `reference` (M,) bool, in their standard deviations."""
+    known = advantage[reference]
+    return (advantage - known.mean()) / max(float(known.std()), SMALLEST_SPREAD)
 
 
 @dataclass(frozen=True)

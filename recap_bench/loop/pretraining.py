@@ -1,6 +1,8 @@
 """Where a run's pre-training lies: in a cache, under a digest of everything that it is made from."""
 
 import hashlib
+import importlib
+import inspect
 import json
 from importlib import metadata, resources
 from pathlib import Path
@@ -13,8 +15,15 @@ from recap_bench.errors import DataError
 from recap_bench.loop import plan
 from recap_bench.loop.run_folder import BEGUN, RunFolder
 
-SOURCES = ("recap_bench.envs", "recap_bench.assets", "recap_bench.data", "recap_bench.learning", "recap_bench.loop")
-"""Packages whose source decides demonstrations and networks."""
+SOURCES = (
+    "recap_bench.envs",
+    "recap_bench.assets",
+    "recap_bench.data",
+    "recap_bench.learning",
+    "recap_bench.loop",
+    "recap_bench.seeding",
+)
+"""Packages and modules whose source decides demonstrations and networks."""
 
 RECIPE = "recipe.json"
 REMEDY = "Delete it; what it said is found again from the options of the run, unless the code has changed since."
@@ -73,10 +82,13 @@ def _text(values: dict[str, Any]) -> str:
     return json.dumps(values, indent=1, sort_keys=True)
 
 
-def _fingerprint(package: str) -> str:
-    """Return a digest of the source and asset files of `package`."""
+def _fingerprint(name: str) -> str:
+    """Return a digest of the source of the module `name`, or of the source and asset files of the package `name`."""
+    module = importlib.import_module(name)
+    if not hasattr(module, "__path__"):
+        return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:16]
     digest = hashlib.sha256()
-    with resources.as_file(resources.files(package)) as root:
+    with resources.as_file(resources.files(name)) as root:
         files = [file for suffix in ("*.py", "*.xml") for file in root.rglob(suffix)]
         for file in sorted(files):
             digest.update(str(file.relative_to(root)).encode() + file.read_bytes())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recap_bench.errors import ConfigurationError, DataError
-from recap_bench.learning.advantage import indicator, n_step_advantage, threshold
+from recap_bench.learning.advantage import indicator, n_step_advantage, standardised, threshold
 from recap_bench.learning.config import LabelConfig
 from recap_bench.learning.labels import episode_ends, normalised_returns, segment_ends
 from tests.learning.tiny import TASK, episode, steps_of
@@ -63,9 +63,10 @@ def test_a_perfect_value_function_leaves_no_advantage():
 
 
 def test_reaching_success_never_has_negative_advantage():
-    values = np.random.default_rng(0).uniform(-1, 0, 4)
+    """Also where the value function hardly expects anything else: the last step of a success costs nothing."""
+    values = np.array([-0.5, -0.3, -0.2, -0.001])
     advantage, _ = advantage_of(steps_of(episode("pppp", True)), values, n_steps=1)
-    assert advantage[-1] >= 0.0
+    assert advantage[-1] == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.4, 0.77])
@@ -92,6 +93,12 @@ def test_ties_are_spread_evenly_over_their_order():
 def test_forced_steps_are_positive_whatever_their_advantage():
     at = threshold(np.array([0.0, 1.0]), 0.5)
     assert indicator(np.array([-9.0, -9.0, 9.0]), at, np.array([True, False, False])).tolist() == [True, False, True]
+
+
+def test_advantages_are_standardised_by_those_of_the_reference_and_finite_where_all_are_alike():
+    advantage, reference = np.array([1.0, 3.0, 9.0]), np.array([True, True, False])
+    assert_close(standardised(advantage, reference), [-1.0, 1.0, 7.0])
+    assert_close(standardised(np.full(3, 0.3), reference), 0.0)
 
 
 def test_refuses_what_has_no_threshold():

@@ -88,10 +88,13 @@ def test_every_task_has_its_own_threshold():
     assert share_warnings(steps, labels) == []
 
 
-def test_an_indicator_that_encodes_the_task_is_warned_about():
+@pytest.mark.parametrize(("percent", "warned"), [(2, 1), (4, 1), (6, 0), (94, 0), (96, 1), (98, 1)])
+def test_an_indicator_that_encodes_the_task_is_warned_about(percent, warned):
     steps = steps_of(*(episode("p" * 50, True, 1, i) for i in range(4)))
-    labels = label(steps, random_values(steps), config=replace(CONFIG, positive_fraction=0.02))
-    assert "encodes the task" in share_warnings(steps, labels)[0]
+    labels = label(steps, random_values(steps), config=replace(CONFIG, positive_fraction=percent / 100))
+    warnings = share_warnings(steps, labels)
+    assert len(warnings) == warned
+    assert all("encodes the task" in message for message in warnings)
 
 
 def test_pretraining_labels_thirty_percent_of_the_demonstrations_with_monte_carlo_advantage():

@@ -1,10 +1,12 @@
 import dataclasses
+import inspect
 import json
 import multiprocessing
 import re
 
 import pytest
 
+from recap_bench import seeding
 from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.loop import plan
@@ -292,6 +294,14 @@ def test_runs_with_one_recipe_pretrain_once(tmp_path):
     assert pretrained_times(toy_config(tmp_path / "third", iterations=0, demonstrations=7), TOY_PARTS) == 1
     # Only what decides the networks is in the recipe.
     assert pretraining_folder(first) == pretraining_folder(dataclasses.replace(first, evaluation_episodes=9))
+
+
+def test_the_source_of_seeds_decides_the_pretraining(tmp_path, monkeypatch):
+    config = toy_config(tmp_path / "toy", iterations=0)
+    before = pretraining_folder(config)
+    source = inspect.getsource(seeding)
+    monkeypatch.setattr(inspect, "getsource", lambda module: source + "\n" if module is seeding else "")
+    assert pretraining_folder(config) != before
 
 
 def test_a_run_is_complete_without_the_cache(tmp_path):
