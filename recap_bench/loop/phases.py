@@ -1,5 +1,6 @@
 """What each phase of a run does; phases talk to each other through the run folder only."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -135,7 +136,9 @@ class Phases:
         steps = concatenate([self._store(plan.demonstrations_of(task)).load([plan.DEMONSTRATIONS]) for task in tasks])
         context = self._context(phase, steps, tasks)
         path = self._parts.pretrain(replace(context, folder=self._folder.folder(phase) / "pretrained"))
-        return {"pretrained": self._folder.relative(phase, path)}
+        written = path / "diagnostics.json"
+        diagnostics = json.loads(written.read_text(encoding="utf-8")) if written.is_file() else {}
+        return {"pretrained": self._folder.relative(phase, path), "diagnostics": diagnostics}
 
     def _fit(self, phase: Phase) -> dict[str, Any]:
         groups = self._groups(phase)

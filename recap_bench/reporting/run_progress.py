@@ -123,11 +123,23 @@ def evaluation_text(result: Mapping[str, Any]) -> str:
     )
 
 
+def labels_text(diagnostics: Mapping[str, Any]) -> str:
+    """Return the realised positive shares and the bins per second of a fit's labels on one line."""
+    shares = ", ".join(f"{group} {share:.1%}" for group, share in diagnostics["positive_share_by"].items())
+    bins = ", ".join(f"{count:.1f} on {task}" for task, count in diagnostics["bins_per_second"].items())
+    return (
+        f"positive {diagnostics['positive_share_reference']:.1%} of the steps that set the threshold, "
+        f"{diagnostics['positive_share']:.1%} of all ({shares}); value bins per second {bins}"
+    )
+
+
 def _said(phase: Phase, result: Mapping[str, Any]) -> str:
     if phase.name == plan.EVALUATION:
         return f": {evaluation_text(result)}"
     if phase.name == plan.CHECK:
         return "".join(f"\n    {name:<14} {evaluation_text(found)}" for name, found in result.items())
+    if "positive_share_by" in result.get("diagnostics", {}):
+        return f": {labels_text(result['diagnostics'])}"
     if "rescued" in result:
         helped = (
             f", {result['rescued']} of them rescued; {result['assisted']} corrected for {result['correction_s']:.0f} s"

@@ -296,6 +296,19 @@ def test_runs_with_one_recipe_pretrain_once(tmp_path):
     assert pretraining_folder(first) == pretraining_folder(dataclasses.replace(first, evaluation_episodes=9))
 
 
+def test_the_result_of_a_pretraining_has_its_diagnostics(tmp_path):
+    def pretrain(context):
+        folder = TOY_PARTS.pretrain(context)
+        (folder / "diagnostics.json").write_text(json.dumps({"positive_share": 0.3}))
+        return folder
+
+    events = []
+    parts = dataclasses.replace(TOY_PARTS, pretrain=pretrain)
+    run(toy_config(tmp_path / "toy", iterations=0), events.append, parts)
+    (result,) = (e.result for e in events if isinstance(e, PhaseFinished) and e.phase.name == plan.PRETRAIN)
+    assert result["diagnostics"] == {"positive_share": 0.3}
+
+
 def test_the_source_of_seeds_decides_the_pretraining(tmp_path, monkeypatch):
     config = toy_config(tmp_path / "toy", iterations=0)
     before = pretraining_folder(config)

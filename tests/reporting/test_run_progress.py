@@ -52,6 +52,25 @@ def test_rescued_episodes_are_told_apart_from_successes() -> None:
     assert "4 of 10 episodes succeeded, 3 of them rescued; 6 corrected for 20 s" in stream.getvalue()
 
 
+@pytest.mark.parametrize("name", [plan.FIT, plan.PRETRAIN])
+def test_fits_tell_the_shares_that_their_labels_realise(name: str) -> None:
+    stream = io.StringIO()
+    observe = RunProgress(PRESETS["quick"], LineDisplay(stream), clock=lambda: 0.0)
+    phase = replace(FIT, name=name)
+    diagnostics = {
+        "positive_share": 0.35,
+        "positive_share_reference": 0.4,
+        "positive_share_by": {"demonstration/success": 0.3, "rollout/failure": 0.25},
+        "bins_per_second": {"Espresso-v0": 2.5},
+    }
+    observe(RunPlanned((phase,)))
+    observe(PhaseFinished(phase, {"diagnostics": diagnostics}, seconds=3.0, resumed=False))
+    (line,) = stream.getvalue().splitlines()
+    assert "positive 40.0% of the steps that set the threshold, 35.0% of all" in line
+    assert "(demonstration/success 30.0%, rollout/failure 25.0%)" in line
+    assert line.endswith("value bins per second 2.5 on Espresso-v0")
+
+
 def test_a_run_tells_results_and_warnings_as_they_come() -> None:
     stream = io.StringIO()
     observe = RunProgress(PRESETS["quick"], LineDisplay(stream), clock=lambda: 0.0)
