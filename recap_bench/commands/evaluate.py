@@ -6,10 +6,12 @@ place of the task and with the same randomization: then `recap-bench compare` pa
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recap_bench.commands.options import (
+    RANDOMIZATION,
     add_device,
     add_num_envs,
     add_randomization,
@@ -69,6 +71,7 @@ def execute(args: argparse.Namespace) -> int:
     from recap_bench.reporting.progress import make_display
 
     seeds, labels = _assignment(args)
+    labels = replace(labels, start=_start(args), randomization=args.randomization or RANDOMIZATION)
     with make_display() as display, simulations(args, "evaluation") as opened:
 
         def report(done: int, total: int, partial: dict[str, float]) -> None:
@@ -85,6 +88,14 @@ def execute(args: argparse.Namespace) -> int:
         write_rows(args.csv, result["rows"])
     print(json.dumps({name: value for name, value in result.items() if name != "rows"}, indent=1))
     return 0
+
+
+def _start(args: argparse.Namespace) -> str:
+    """Return where in the task the episodes start."""
+    from recap_bench.envs import load_task
+
+    task = load_task(args.task)
+    return task.start_named(args.start or task.spec.start_of("evaluation"))
 
 
 def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":

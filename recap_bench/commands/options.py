@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
     from recap_bench.loop.workers import Fleet
 
+RANDOMIZATION = "standard"
+"""How far start states vary unless told otherwise."""
+
 
 class Gather(argparse.Action):
     """A list whose option may be given several times: the first replaces the default, the others add to it."""
@@ -81,8 +84,8 @@ def add_device(parser: argparse.ArgumentParser, use: str = "of training and infe
 
 
 def add_randomization(parser: argparse.ArgumentParser) -> None:
-    """Add --randomization; None, if it is not given, is 'standard' to `simulations`."""
-    parser.add_argument("--randomization", default=None, help="none, standard or wide; by default standard")
+    """Add --randomization; None, if it is not given, is RANDOMIZATION to `simulations`."""
+    parser.add_argument("--randomization", default=None, help=f"none, standard or wide; by default {RANDOMIZATION}")
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +137,7 @@ def simulations(args: argparse.Namespace, source: str) -> "Iterator[TaskVectorEn
         raise ConfigurationError(f"--workers must be at least 1, received {args.workers}.")
     spec = task_spec(args.task)
     start, mode = args.start or spec.start_of(source), AutoresetMode.DISABLED
-    randomization = args.randomization or "standard"
+    randomization = args.randomization or RANDOMIZATION
     make_env = partial(make_vec, args.task, randomization=randomization, start=start, autoreset_mode=mode)
     if args.workers == 1:
         with closing(make_env(num_envs=args.num_envs, threads=args.threads)) as env:

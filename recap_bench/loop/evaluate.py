@@ -2,22 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recap_bench.config import RunConfig
 from recap_bench.data.episode import Episode
-from recap_bench.envs.catalog import load_task
 from recap_bench.envs.simulation import CONTROL_HZ
 from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.recorder import Origin
-from recap_bench.loop.workers import Fleet, fly
+from recap_bench.loop.workers import fly
 from recap_bench.reporting.summary import summarise
 
 if TYPE_CHECKING:
     from recap_bench.envs.vector_env import TaskVectorEnv
+    from recap_bench.loop.workers import Fleet
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called with (episodes done, episodes in all, partial results)."""
@@ -35,6 +33,10 @@ class Labels:
     """Training seed."""
     iteration: int = 0
     """Iteration of the method."""
+    start: str = ""
+    """Where in the task episodes start, one of its `starts`; '' if unknown."""
+    randomization: str = ""
+    """How far start states vary; '' if unknown."""
 
 
 @dataclass(frozen=True)
@@ -94,30 +96,9 @@ def evaluate(
         if report is not None:
             successes = sum(done.success for done in episodes.values())
             report(len(episodes), len(seeds), {"success_rate": successes / len(episodes)})
-    stages, (start, randomization) = simulations.spec_of_task.stages, start_states(simulations)
-    rows = [
-        {**row_of(episodes[seed], index, labels, stages), "start": start, "randomization": randomization}
-        for index, seed in enumerate(seeds)
-    ]
+    stages = simulations.spec_of_task.stages
+    rows = [row_of(episodes[seed], index, labels, stages) for index, seed in enumerate(seeds)]
     return EvaluationResult.of_rows(simulations.spec_of_task.name, labels.method, rows)
-
-
-def start_states(simulations: "TaskVectorEnv | Fleet") -> tuple[str, str]:
-    """Return where the episodes of `simulations` start, and how far that varies; ('', '') if they do not say.
-
-    The environments of a fleet are in other processes: what counts is the config, or the keywords, it makes them with.
-    """
-    if not isinstance(simulations, Fleet):
-        return simulations.task.start_name, simulations.task.randomization
-    make_env = simulations.make_env
-    if not isinstance(make_env, partial):
-        return "", ""
-    options = dict(make_env.keywords)
-    for config in make_env.args:
-        options |= vars(config) if isinstance(config, RunConfig) else {}
-    if not {"start", "randomization"} <= set(options):
-        return "", ""
-    return load_task(simulations.spec_of_task.name).start_named(options["start"]), options["randomization"]
 
 
 def row_of(episode: Episode, index: int, labels: Labels, stages: Sequence[str]) -> dict[str, Any]:
@@ -139,4 +120,6 @@ def row_of(episode: Episode, index: int, labels: Labels, stages: Sequence[str]) 
         **{f"stage_{name}_s": time for name, time in zip(stages, times, strict=True)},
         "assisted": episode.assisted,
         "oracle_s": episode.oracle_steps / CONTROL_HZ,
+        "start": labels.start,
+        "randomization": labels.randomization,
     }

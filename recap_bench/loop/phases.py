@@ -13,6 +13,7 @@ from recap_bench import method as methods
 from recap_bench.config import RunConfig
 from recap_bench.data.steps import StepData, concatenate
 from recap_bench.data.store import Store
+from recap_bench.envs.catalog import load_task
 from recap_bench.errors import DataError
 from recap_bench.learning import load_policy
 from recap_bench.learning.tasks import TaskFacts
@@ -180,7 +181,9 @@ class Phases:
 
     def _evaluation(self, phase: Phase, episodes: int, overrides: Mapping[str, Any]) -> EvaluationResult:
         controllers = Controllers(self._policy(_fit_of(phase), **overrides))
-        labels = Labels(phase.method, self._folder.path.name, phase.seed, phase.iteration)
+        start = self._start(phase.task, "evaluation") or load_task(phase.task).starts[0]
+        of = (phase.method, self._folder.path.name, phase.seed, phase.iteration)
+        labels = Labels(*of, start, self.config.randomization)
         seeds = plan.environment_seeds(phase, episodes)
         simulations = self._simulations(phase.task, "evaluation", controllers)
         return evaluate(simulations, controllers, seeds, labels, self._reporter(phase))

@@ -1,21 +1,14 @@
 import json
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recap_bench.config import PRESETS
 from recap_bench.data.episode import ACTOR_CORRECTION
-from recap_bench.envs import make_vec
-from recap_bench.envs.catalog import load_task
-from recap_bench.loop.evaluate import Labels, evaluate, row_of, start_states
-from recap_bench.loop.phases import make_env
+from recap_bench.loop.evaluate import Labels, evaluate, row_of
 from recap_bench.loop.pilots import Controllers
 from recap_bench.loop.recorder import Origin
 from recap_bench.loop.rollout import collect
-from recap_bench.loop.workers import Fleet
 from recap_bench.policy import IdlePolicy
 from tests.toy_env import SteadyPolicy, ToyVectorEnv
 
@@ -61,20 +54,10 @@ def test_a_corrected_episode_is_no_success_of_the_evaluated_policy():
     assert [row["success"] for row in rows] == [True, False]
 
 
-def test_rows_say_where_episodes_start_as_those_of_worker_processes_do():
-    result = evaluate(ToyVectorEnv(3), Controllers(SteadyPolicy()), range(2), Labels("steady"))
-    assert [(row["start"], row["randomization"]) for row in result.rows] == [("table", "standard")] * 2
-    spec = load_task("BoxAssembly-v0").spec
-    config = replace(PRESETS["quick"], tasks=(spec.name,), randomization="wide")
-    for make, expected in (
-        (partial(make_vec, spec.name, start="jig", randomization="none"), ("jig", "none")),
-        (partial(make_env, replace(config, start="built"), spec.name, Path("dumps")), ("built", "wide")),
-        (partial(make_env, config, spec.name, Path("dumps")), ("stack", "wide")),
-    ):
-        assert start_states(Fleet(None, make, spec, 1)) == expected
-        env = make()
-        assert start_states(env) == expected
-        env.close()
+def test_rows_say_where_episodes_start():
+    labels = Labels("steady", start="table", randomization="wide")
+    result = evaluate(ToyVectorEnv(3), Controllers(SteadyPolicy()), range(2), labels)
+    assert [(row["start"], row["randomization"]) for row in result.rows] == [("table", "wide")] * 2
 
 
 def test_progress_is_reported():
