@@ -51,7 +51,7 @@ def rows_of(source: Path) -> pd.DataFrame:
 
 def with_starts(rows: pd.DataFrame) -> pd.DataFrame:
     """Return `rows` with the columns START as text, '' where a row does not say."""
-    return rows.assign(**{name: rows[name].fillna("").astype(str) if name in rows else "" for name in START})
+    return rows.assign(**{name: rows[name].astype(object).fillna("") if name in rows else "" for name in START})
 
 
 def pair_rows(rows: pd.DataFrame, others: pd.DataFrame, keys: Sequence[str], suffix: str) -> pd.DataFrame:

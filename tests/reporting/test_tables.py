@@ -230,10 +230,13 @@ def test_runs_that_start_in_other_places_are_no_one_experiment(rows: pd.DataFram
     assert len(tables.join_rows([(Path("a"), stack), (Path("b"), other_task), (Path("c"), older)])) == 3 * len(rows)
 
 
+@pytest.mark.filterwarnings("error")
 def test_rows_of_earlier_versions_are_read_and_start_where_the_others_do(rows: pd.DataFrame, tmp_path: Path) -> None:
     rows.to_csv(tmp_path / "rows.csv", index=False)
     old = tables.read_rows(tmp_path / "rows.csv")
     assert set(old["start"]) == set(old["randomization"]) == {""}
+    old.to_csv(tmp_path / "rows.csv", index=False)
+    assert (tables.read_rows(tmp_path / "rows.csv")[tables.START] == "").all(axis=None)
     new = rows[rows["iteration"] > 0].assign(start="stack", randomization="none")
     joined = pd.concat([old[old["iteration"] == 0], new])
     assert tables.summary_table(joined).set_index("iteration").loc[1, "throughput_ratio"] == pytest.approx(2.0)
