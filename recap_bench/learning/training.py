@@ -60,6 +60,11 @@ def generator(device: str, seed: int, *names: str | int) -> torch.Generator:
     return torch.Generator(device).manual_seed(derive_seed(seed, *names))
 
 
+def torch_threads(wanted: int = 0) -> int:
+    """Return the number of threads that torch computes with, `wanted` of them unless that is 0."""
+    return wanted or torch.get_num_threads()
+
+
 def autocast(precision: str, device: str) -> AbstractContextManager:
     """Return the context in which the networks run in training."""
     kind = torch.device(device).type

@@ -14,9 +14,10 @@ from recap_bench.config import RunConfig
 from recap_bench.data.files import write_text_atomically
 from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
+from recap_bench.learning.training import torch_threads
 from recap_bench.loop import plan
 from recap_bench.loop.events import Observer, RunPlanned, ignore
-from recap_bench.loop.iterate import logging, run_phases, torch_threads, warn_of_threads
+from recap_bench.loop.iterate import logging, run_phases, warn_of_threads
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
 from recap_bench.loop.plan import Phase
 from recap_bench.loop.recovery import explained
@@ -72,10 +73,11 @@ def control(
         for phase in planned:
             if phase.name == plan.FIT:
                 phases.shared_groups(phase)  # refuses what cannot be before anything is written
-        began_with = folder.adopt(config, torch_threads(config))
+        began_with = folder.adopt(config, torch_threads(config.threads))
         _adopt(source, config.out / SOURCE)
         observe(RunPlanned(planned))
-        warn_of_threads(began_with, torch_threads(config), [p for p in planned if folder.result(p) is None], observe)
+        left = [phase for phase in planned if folder.result(phase) is None]
+        warn_of_threads(began_with, torch_threads(config.threads), left, observe)
         try:
             return run_phases(planned, phases, folder, observe)
         finally:

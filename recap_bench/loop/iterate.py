@@ -12,11 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from recap_bench.config import RunConfig
 from recap_bench.data.files import write_text_atomically, writing
 from recap_bench.learning.descent import check_device
+from recap_bench.learning.training import torch_threads
 from recap_bench.loop import plan
 from recap_bench.loop.events import Event, Observer, PhaseFinished, PhaseStarted, RunPlanned, Warned, ignore
 from recap_bench.loop.phases import REAL_PARTS, Parts, Phases
@@ -39,7 +38,7 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     folder = RunFolder(config.out, pretraining_folder(config))
     check_pretrained(config, folder.pretraining)
     with explained(folder), folder.locked():
-        began_with = folder.adopt(config, torch_threads(config))
+        began_with = folder.adopt(config, torch_threads(config.threads))
         return _run_all(config, folder, parts, logging(folder, observe), began_with)
 
 
@@ -50,7 +49,8 @@ def _run_all(
     planned = plan.make_plan(config, [phases.methods[name] for name in config.methods])
     shared = plan.pretraining_plan(config)
     observe(RunPlanned(planned))
-    warn_of_threads(began_with, torch_threads(config), [p for p in planned if folder.result(p) is None], observe)
+    left = [phase for phase in planned if folder.result(phase) is None]
+    warn_of_threads(began_with, torch_threads(config.threads), left, observe)
     try:
         with folder.pretraining_locked():
             adopt_recipe(config, folder.pretraining)
@@ -99,11 +99,6 @@ def _aggregate(planned: Sequence[Phase], folder: RunFolder) -> list[dict[str, An
     return summary
 
 
-def torch_threads(config: RunConfig) -> int:
-    """Return the number of threads that torch computes with."""
-    return config.threads or torch.get_num_threads()
-
-
 def warn_of_threads(began_with: int, now: int, left: Sequence[Phase], observe: Observer) -> None:
     """Warn if the phases that are `left` are done with another number of torch's threads than those before."""
     if left and began_with != now:
@@ -125,7 +120,7 @@ def logging(folder: RunFolder, observe: Observer) -> Observer:
     def observe_and_log(event: Event) -> None:
         if isinstance(event, PhaseFinished) and not event.resumed:
             seconds, peak_mb = round(event.seconds, 2), round(peak_memory_mb())
-            used = {"seconds": seconds, "peak_memory_mb": peak_mb, "torch_threads": torch.get_num_threads()}
+            used = {"seconds": seconds, "peak_memory_mb": peak_mb, "torch_threads": torch_threads()}
             folder.log(time=time.time(), phase=event.phase.title, **used)
         elif isinstance(event, Warned):
             folder.log(time=time.time(), phase=event.phase.title, warning=event.message)

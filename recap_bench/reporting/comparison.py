@@ -13,7 +13,7 @@ from recap_bench.reporting.statistics import (
     throughput_per_hour,
     throughput_ratio_interval,
 )
-from recap_bench.reporting.tables import PAIR, START, markdown_table, pair_rows, paired_attempts, rows_of
+from recap_bench.reporting.tables import GROUP, PAIR, START, markdown_table, pair_rows, paired_attempts, rows_of
 
 SUFFIX = "_baseline"
 """Of the columns of the other side."""
@@ -63,6 +63,23 @@ def compare(run: Side, baseline: Side) -> pd.DataFrame:
             "seeds and the same --start and --randomization."
         )
     return pd.DataFrame(lines)
+
+
+def missing(run: Side, baseline: Side) -> list[str]:
+    """Return what `baseline` evaluated and `run` did not, in words: of each task, method and iteration, how much.
+
+    Nothing if the two are compared by different methods, which need not have the same iterations.
+    """
+    if run.source == baseline.source or run.method != baseline.method:
+        return []
+    left, right = (side.rows()[[*GROUP, *PAIR, *START]] for side in (run, baseline))
+    wanted = right.groupby(GROUP).size()
+    found = pair_rows(right, left, [*GROUP, *PAIR], SUFFIX).groupby(GROUP).size().reindex(wanted.index, fill_value=0)
+    return [
+        f"{task} {method} iteration {iteration}, {count - found[task, method, iteration]} of {count} episodes"
+        for (task, method, iteration), count in wanted.items()
+        if found[task, method, iteration] < count
+    ]
 
 
 def _paired(run: Side, baseline: Side) -> Iterator[pd.DataFrame]:

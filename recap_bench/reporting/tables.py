@@ -41,7 +41,22 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise DamagedFileError(path, f"it has no column {', '.join(missing)}", REMEDY)
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
+    _refuse_nonsense(path, rows)
     return with_starts(rows)
+
+
+def _refuse_nonsense(path: Path, rows: pd.DataFrame) -> None:
+    """Raise DamagedFileError that names the first row that no evaluation writes."""
+    time_s = pd.to_numeric(rows["time_s"], errors="coerce")
+    wrong = {
+        "its success is neither True nor False": ~rows["success"].isin([True, False, "True", "False"]),
+        "its time_s is no positive number": ~(np.isfinite(time_s) & (time_s > 0)),
+        "the episode is there twice": rows.duplicated([*GROUP, *PAIR]),
+    }
+    for what, where in wrong.items():
+        if where.any():
+            number = int(np.flatnonzero(where)[0]) + 1
+            raise DamagedFileError(path, f"{what} in row {number}, {rows.iloc[number - 1].to_dict()}", REMEDY)
 
 
 def rows_of(source: Path) -> pd.DataFrame:

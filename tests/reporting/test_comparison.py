@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from recap_bench.cli import main
-from recap_bench.errors import DataError
+from recap_bench.errors import DamagedFileError, DataError
 from recap_bench.reporting.comparison import BETTER, MIN_EPISODES, TOO_FEW, UNDECIDED, WORSE, Side, compare, verdict
 
 EPISODES = 60
@@ -127,3 +127,29 @@ def test_nothing_in_common_and_an_unknown_method_are_refused(tmp_path, capsys):
 )
 def test_the_verdict_follows_from_both_intervals(difference, ratio, expected):
     assert verdict(difference, ratio) == expected
+
+
+def test_a_run_that_lacks_evaluations_of_its_baseline_does_not_pass(tmp_path, capsys):
+    sft = episodes("sft", 0, 40)
+    before = write(tmp_path / "before", sft, episodes("recap", 1, 40))
+    stopped = write(tmp_path / "stopped", sft)
+    part = write(tmp_path / "part", sft, episodes("recap", 1, 40)[:30])
+    for run, count in ((stopped, 60), (part, 30)):
+        assert main(["compare", str(run), str(before)]) == 2
+        assert f"recap iteration 1, {count} of 60 episodes" in capsys.readouterr().err
+        assert main(["compare", str(run), str(before), "--allow-missing"]) == 0
+        assert main(["compare", str(run), str(before), "--method", "sft"]) == 0
+    assert main(["compare", str(before), str(stopped)]) == 0
+    assert main(["compare", str(before), str(before), "--method", "recap", "--against", "sft"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("success", "maybe", "neither True nor False"), ("time_s", None, "no positive number"), ("env_seed", 3, "twice")],
+)
+def test_rows_that_no_evaluation_writes_are_refused_by_their_number(tmp_path, column, value, said):
+    rows = episodes("recap", 1, 40)
+    rows[4][column] = value
+    broken = write(tmp_path / "broken", rows)
+    with pytest.raises(DamagedFileError, match=f"{said} in row 5"):
+        Side(broken).rows()
