@@ -7,6 +7,7 @@ both. A stopped control goes on when the same command is given again.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recap_bench.commands.options import (
     Gather,
@@ -17,6 +18,9 @@ from recap_bench.commands.options import (
     folder_to_write,
     limit_threads,
 )
+
+if TYPE_CHECKING:
+    from recap_bench.config import RunConfig
 
 HELP = "fit other methods on the data of a run"
 
@@ -42,14 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Fit and evaluate, show the progress, and write the report."""
     limit_threads(args.threads)
-    from dataclasses import replace
-
     from recap_bench.config import RunConfig
     from recap_bench.errors import ConfigurationError
-    from recap_bench.loop.control import Source, control, refuse_what_the_run_decided
-    from recap_bench.loop.intervention import GateConfig
-    from recap_bench.method import CORRECTED
-    from recap_bench.overrides import override
+    from recap_bench.loop.control import Source, control
     from recap_bench.reporting.inspection_data import run_config
     from recap_bench.reporting.progress import make_display
     from recap_bench.reporting.report import write_report
@@ -59,13 +58,7 @@ def execute(args: argparse.Namespace) -> int:
     iteration = theirs.iterations if args.iteration is None else args.iteration
     if not 1 <= iteration <= theirs.iterations:
         raise ConfigurationError(f"--iteration must be from 1 to {theirs.iterations}, the run's, received {iteration}.")
-    seeds = theirs.seeds if args.seeds is None else tuple(args.seeds)
-    where = {"out": args.out, "threads": args.threads, "workers": args.workers, "device": args.device}
-    if not CORRECTED & set(args.methods):  # the run's operators mean nothing to them, and a control collects nothing
-        where |= {"gate": GateConfig(), "correction_budget_s": None}
-    plain = replace(theirs, methods=tuple(args.methods), seeds=seeds, **where)
-    config = override(plain, args.set)
-    refuse_what_the_run_decided(plain, config)
+    config = _config(args, theirs)
     source = Source(str(args.run), args.data_of or theirs.methods[0], iteration)
     with make_display() as display:
         display.message(f"control of {args.run}: {', '.join(config.methods)} on the data of {source.method}")
@@ -74,3 +67,22 @@ def execute(args: argparse.Namespace) -> int:
         display.message(f"report in {written[0].parent}")
     print((written[0].parent / "summary.md").read_text())
     return 0
+
+
+def _config(args: argparse.Namespace, theirs: "RunConfig") -> "RunConfig":
+    """Return the config of the control of a run with the config `theirs`."""
+    from dataclasses import replace
+
+    from recap_bench.loop.control import refuse_what_the_run_decided
+    from recap_bench.loop.intervention import GateConfig
+    from recap_bench.method import CORRECTED
+    from recap_bench.overrides import override
+
+    seeds = theirs.seeds if args.seeds is None else tuple(args.seeds)
+    where = {"out": args.out, "threads": args.threads, "workers": args.workers, "device": args.device}
+    if not CORRECTED & set(args.methods):  # the run's operators mean nothing to them, and a control collects nothing
+        where |= {"gate": GateConfig(), "correction_budget_s": None}
+    plain = replace(theirs, methods=tuple(args.methods), seeds=seeds, **where)
+    config = override(plain, args.set)
+    refuse_what_the_run_decided(plain, config)
+    return config

@@ -1,9 +1,11 @@
 """Other methods on the data of a finished toy run."""
 
+import argparse
 import json
 
 import pytest
 
+from recap_bench.commands import control as command
 from recap_bench.config import RunConfig
 from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
@@ -88,6 +90,19 @@ def test_a_control_takes_no_option_that_its_run_decided(finished, assignment):
     with pytest.raises(ConfigurationError, match=assignment.partition("=")[0].replace("gate.max_correction_s", "gate")):
         refuse_what_the_run_decided(theirs, override(theirs, [assignment]))
     refuse_what_the_run_decided(theirs, override(theirs, ["learning.labels.look_ahead=25", "check_episodes=3"]))
+
+
+@pytest.mark.parametrize("method", ["ppo", "filtered_bc"])
+def test_a_control_takes_over_options_of_corrections_only_for_methods_that_are_corrected(tmp_path, method):
+    """Else its config would be refused, though nobody chose them for it."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    args = parser.parse_args([str(tmp_path), "--methods", method, "--out", str(tmp_path / "control")])
+    theirs = toy_config(tmp_path / "toy", methods=("recap", "ppo"), correction_budget_s=60.0)
+    config = command._config(args, theirs)
+    assert config.methods == (method,)
+    assert (config.gate == theirs.gate) == (method == "filtered_bc")
+    assert (config.correction_budget_s == 60.0) == (method == "filtered_bc")
 
 
 def test_a_config_comes_back_from_its_file(finished):
