@@ -1,12 +1,15 @@
 """Collect episodes into a store: demonstrations, or rollouts of a policy with or without corrections.
 
-Episode i starts from environment seed S + i. Seeds that the store holds already are not collected again.
+Episode i starts from environment seed S + i. Seeds that the store holds already are not collected again. A store keeps
+what it was collected with, and takes no episodes of another start, randomization, policy or profile beside them.
 """
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recap_bench.commands.options import (
+    RANDOMIZATION,
     add_num_envs,
     add_randomization,
     add_start,
@@ -17,6 +20,7 @@ from recap_bench.commands.options import (
     limit_threads,
     simulations,
 )
+from recap_bench.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from recap_bench.loop.pilots import Controllers
@@ -42,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Collect, and print what the store's group holds."""
+    if args.episodes < 1:
+        raise ConfigurationError(f"--episodes must be at least 1, received {args.episodes}.")
     limit_threads(args.threads)
     from recap_bench.data.store import Store
     from recap_bench.loop.collect import Assignment, collect_into, store_header
@@ -58,19 +64,38 @@ def execute(args: argparse.Namespace) -> int:
         def report(done: int, total: int, partial: dict[str, float]) -> None:
             display.update(f"collect {group}", done, total)
 
-        display.update(f"collect {group}", 0, args.episodes)
         store = Store.open(args.out, store_header(opened.spec_of_task))
+        store.agree(group, _conditions(args, controllers, origin.source))
+        display.update(f"collect {group}", 0, args.episodes)
         summary = collect_into(store, opened, controllers, assignment, report).to_dict()
     for name, value in summary.items():
         print(f"{name}: {value}")
+    if not store.conditions(group):
+        print(f"note: {args.out} does not say what its first episodes were collected with, so that was not compared")
     return 0
+
+
+def _conditions(args: argparse.Namespace, controllers: "Controllers", source: str) -> dict[str, str]:
+    """Return what the episodes are collected with, option -> value; paths of checkpoints are absolute."""
+    from recap_bench.envs import load_task
+
+    task = load_task(args.task)
+    conditions = {
+        "start": task.start_named(args.start or task.spec.start_of(source)),
+        "randomization": args.randomization or RANDOMIZATION,
+        "policy": "oracle" if controllers.policy is None else str(Path(args.policy).resolve()),
+    }
+    if controllers.policy is None:
+        conditions["profile"] = args.profile
+    elif controllers.gate is not None:
+        conditions["profile"] = controllers.gate.profile
+    return conditions
 
 
 def _controllers(args: argparse.Namespace) -> "Controllers":
     from recap_bench.config import PROFILE_MIX
     from recap_bench.envs.catalog import normalise_task_name
     from recap_bench.envs.operators import profile
-    from recap_bench.errors import ConfigurationError
     from recap_bench.learning import load_policy
     from recap_bench.loop.intervention import GateConfig
     from recap_bench.loop.pilots import Controllers

@@ -1,12 +1,14 @@
 """Play a stored episode again from its seed and actions, check that it comes out as recorded, and film it.
 
-The exit code is 1 when it does not come out as recorded.
+It starts where the store, or the run whose store it is, says that it was collected. The exit code is 1 when it does not
+come out as recorded.
 """
 
 import argparse
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recap_bench.commands.options import run_above
 from recap_bench.errors import ConfigurationError, DataError
@@ -24,24 +26,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="STORE_OR_RUN", help="folder of a store, or of a run with one")
     parser.add_argument("--episode", type=int, default=0, help="number of the episode within its group")
     parser.add_argument("--group", default=None, help="group of the store; by default the first one")
-    parser.add_argument("--randomization", default=None, help="by default the run's, else standard")
-    parser.add_argument("--start", default=None, help="by default the run's, else the task's own choice")
-    parser.add_argument("--video", type=Path, default=None, help="mp4 to write (needs off-screen OpenGL)")
-    parser.add_argument("--strip", type=Path, default=None, help="PNG of a dozen frames to write (needs the same)")
+    parser.add_argument("--randomization", default=None, help="by default the store's or the run's, else standard")
+    parser.add_argument("--start", default=None, help="by default the store's or the run's, else the task's choice")
+    film, strip = "film to write (needs off-screen OpenGL)", "a dozen frames to write (needs the same)"
+    parser.add_argument("--video", type=_ending(".mp4"), default=None, metavar="FILE.mp4", help=film)
+    parser.add_argument("--strip", type=_ending(".png"), default=None, metavar="FILE.png", help=strip)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Replay, compare with the recording, and film."""
     store = _store(args.source)
-    group = args.group or store.groups()[0]
+    group = args.group or next(iter(store.groups()), "demonstrations")
     episode = next(islice(store.episodes([group]), max(args.episode, 0), None), None)
     if episode is None or args.episode < 0:
-        raise DataError(f"Group {group!r} of {store.path} has no episode {args.episode}.")
-    scenery = _scenery(args, store.path)
+        last = len(store.seeds(group)) - 1
+        raise DataError(f"Group {group!r} of {store.path} has no episode {args.episode}. Known: 0 to {last}.")
+    recorded = store.conditions(group) or run_above(store.path)
+    scenery = _scenery(args, recorded)
     print(f"{store.path} (groups {', '.join(store.groups())}), episode {args.episode} of {group}:")
     ending = "success" if episode.success else episode.failure_mode
     print(f"  recorded: {ending} after {episode.length} steps, environment seed {episode.seed}")
+    for name in ("start", "randomization"):
+        given, known = getattr(args, name), recorded.get(name)
+        if given and known and given != known:
+            print(f"  note:     --{name} is {given}, the episode was collected with {known}")
     exact = _check(episode, scenery)
+    if not (exact or recorded):
+        print("  hint:     where episodes start is not recorded here; say --start and --randomization as collected")
     if args.video:
         from recap_bench.reporting.film import write_film
 
@@ -88,10 +99,19 @@ def _store(source: Path) -> "Store":
     return Store.open(found[0] if found else source)
 
 
-def _scenery(args: argparse.Namespace, store: Path) -> "Scenery":
-    """Return what the options say, else what the run says whose store this is."""
+def _scenery(args: argparse.Namespace, recorded: Mapping[str, Any]) -> "Scenery":
+    """Return what the options say, else what is `recorded` of the episode's store or run."""
     from recap_bench.reporting.film import Scenery
 
-    run = run_above(store)
-    randomization = args.randomization or run.get("randomization", "standard")
-    return Scenery(randomization, args.start or run.get("start"))
+    return Scenery(args.randomization or recorded.get("randomization", "standard"), args.start or recorded.get("start"))
+
+
+def _ending(suffix: str) -> Callable[[str], Path]:
+    """Return the argparse type of files to write whose names end in `suffix`."""
+
+    def path(text: str) -> Path:
+        if Path(text).suffix != suffix:
+            raise argparse.ArgumentTypeError(f"must be a file name that ends in {suffix}, received {text!r}")
+        return Path(text)
+
+    return path

@@ -3,6 +3,7 @@
     store/
       store.json             header: task, stages, names of the state entries, format version
       <group>/<number>/      one shard (see recap_bench.data.shard), e.g. demonstrations/0000
+      <group>/conditions.json    what all episodes of the group were collected with; only where `Store.agree` was called
 
 A shard is written into a temporary folder that is renamed at the end, so a killed writer leaves
 no half shard behind. A group names what its shards belong to; a reader takes the groups it wants.
@@ -11,7 +12,7 @@ no half shard behind. A group names what its shards belong to; a reader takes th
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ FORMAT = 1
 
 ACTION_SIZE = 14
 """Entries of an action, and of `agent_pos`."""
+
+CONDITIONS = "conditions.json"
+"""File of a group that says what its episodes were collected with."""
+
+NAMED = 3
+"""Entries that an error names of those that two versions of a task do not share."""
 
 LOADED_ARRAYS = ("agent_pos", "environment_state", "actions", "actor", "reason")
 """Step arrays that `load` always reads; proposals only on request."""
@@ -68,7 +75,7 @@ class Store:
             write_text_atomically(file, json.dumps({"format": FORMAT, **asdict(header)}, indent=1))
         found = _read_header(file)
         if header is not None and found != header:
-            raise DataError(f"Store {path} holds episodes of {found}; the ones to be written are of {header}.")
+            raise DataError(f"Store {path} holds {_difference(found, header)}. Use another folder.")
         return cls(path, found)
 
     def append(self, group: str, episodes: Sequence[Episode]) -> Path:
@@ -88,6 +95,35 @@ class Store:
             write_shard(temporary, episodes)
         return temporary.rename(folder / f"{number:04d}")
 
+    def agree(self, group: str, conditions: Mapping[str, str]) -> None:
+        """Record that all episodes of `group` are collected under `conditions`, name of an option -> its value.
+
+        Raises DataError, naming both, if the group holds episodes of other ones. A group whose episodes came without
+        a record keeps none: what they were collected with is not known.
+        """
+        if group not in self.groups():
+            (self.path / group).mkdir(exist_ok=True)
+            write_text_atomically(self.path / group / CONDITIONS, json.dumps(dict(conditions), indent=1))
+        found = self.conditions(group)
+        if not found or found == conditions:
+            return
+        differing = [name for name in sorted({*found, *conditions}) if found.get(name) != conditions.get(name)]
+        before, now = (_listed({name: each.get(name, "") for name in differing}) for each in (found, conditions))
+        raise DataError(
+            f"Group {group!r} of store {self.path} was collected with {before}; received {now}. "
+            "Collect with the same options, or into another folder."
+        )
+
+    def conditions(self, group: str) -> dict[str, str]:
+        """Return what the episodes of `group` were collected with, option -> value; {} where no one recorded it."""
+        file = self.path / group / CONDITIONS
+        try:
+            return {str(name): str(value) for name, value in json.loads(file.read_text(encoding="utf-8")).items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, AttributeError) as error:
+            raise DamagedFileError(file, repr(error), "The episodes beside it can be kept: delete the file.") from error
+
     def link(self, source: "Store", group: str) -> None:
         """Take over the shards of `group` of the store `source`, as hard links where the disk allows it.
 
@@ -97,12 +133,13 @@ class Store:
         if group in self.groups():
             return
         if source.header != self.header:
-            raise DataError(f"Store {self.path} holds episodes of {self.header}, {source.path} of {source.header}.")
-        if group not in source.groups():
-            raise source._missing(group)
+            difference = _difference(source.header, self.header)
+            raise DataError(
+                f"Group {group!r} cannot be taken into store {self.path}: {source.path} holds {difference}."
+            )
         temporary = self.path / f".tmp-{group}"
         shutil.rmtree(temporary, ignore_errors=True)
-        for shard in _shards(source.path / group):
+        for shard in source._shards_of(group):
             (temporary / shard.name).mkdir(parents=True)
             for file in shard.iterdir():
                 _link_or_copy(file, temporary / shard.name / file.name)
@@ -126,10 +163,7 @@ class Store:
         names = (*LOADED_ARRAYS, "proposals") if proposals else LOADED_ARRAYS
         parts = []
         for group in self.groups() if groups is None else groups:
-            shards = [self._steps_of(*read_shard(shard, names)) for shard in _shards(self.path / group)]
-            if not shards:
-                raise self._missing(group)
-            steps = concatenate(shards)
+            steps = concatenate([self._steps_of(*read_shard(shard, names)) for shard in self._shards_of(group)])
             parts.append(steps.select(np.argsort(steps.seed, kind="stable")))
         if not parts:
             raise DataError(f"Store {self.path} is empty.")
@@ -138,7 +172,7 @@ class Store:
     def episodes(self, groups: Sequence[str] | None = None) -> Iterator[Episode]:
         """Yield the episodes of `groups` (None: of all) one by one, every field, in the order of writing."""
         for group in self.groups() if groups is None else groups:
-            for shard in _shards(self.path / group):
+            for shard in self._shards_of(group):
                 table, arrays = read_shard(shard, STEP_ARRAYS)
                 for row, (start, length) in enumerate(zip(table["start"], table["length"], strict=True)):
                     columns: dict[str, Any] = {name: _plain(table[name][row]) for name in SCALARS}
@@ -155,6 +189,15 @@ class Store:
                     versions.update(table[f"version_{name}"].tolist())
         return found
 
+    def _shards_of(self, group: str) -> list[Path]:
+        """Return the shards of `group`; raise DataError with the known groups if it has none."""
+        shards = _shards(self.path / group)
+        if not shards:
+            known = self.groups()
+            holds = f"has no group {group!r}. Known: {', '.join(known)}" if known else "holds no episodes"
+            raise DataError(f"Store {self.path} {holds}.")
+        return shards
+
     def _steps_of(self, table: Table, arrays: dict[str, np.ndarray]) -> StepData:
         length = table["length"].astype(np.int64)
         episode = np.repeat(np.arange(len(length)), length)
@@ -164,9 +207,6 @@ class Store:
         columns.update({"proposals": None, **arrays})
         columns.update(episode=episode, t=np.arange(len(episode)) - start[episode], start=start, length=length)
         return StepData(**columns, state_names=self.header.state_names)
-
-    def _missing(self, group: str) -> DataError:
-        return DataError(f"Store {self.path} has no group {group!r}. Known: {', '.join(self.groups())}.")
 
     def _check(self, episode: Episode) -> None:
         received = (episode.task, len(episode.stage_times_s), episode.environment_state.shape[1])
@@ -191,6 +231,22 @@ def _step_formats(state_size: int) -> dict[str, tuple[tuple[int, ...], type]]:
     arms, state, number = ((ACTION_SIZE,), np.float32), ((state_size,), np.float32), ((), np.int8)
     wide = {"environment_state": state, **dict.fromkeys(("agent_pos", "actions", "proposals"), arms)}
     return {name: wide.get(name, number) for name in STEP_ARRAYS}
+
+
+def _difference(found: StoreHeader, wanted: StoreHeader) -> str:
+    """Return what kind of episodes are `found` where those `wanted` were looked for, in words."""
+    if found.task != wanted.task:
+        return f"episodes of {found.task}, not of {wanted.task}"
+    both = {"stages": (found.stages, wanted.stages), "state entries": (found.state_names, wanted.state_names)}
+    changed = {kind: sorted(set(before) ^ set(now))[:NAMED] for kind, (before, now) in both.items() if before != now}
+    parts = [
+        f"other {kind}, e.g. {', '.join(names)}" if names else f"{kind} reordered" for kind, names in changed.items()
+    ]
+    return f"episodes of another version of {found.task}: {'; '.join(parts)}"
+
+
+def _listed(conditions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in conditions.items())
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from recap_bench.data.episode import ACTOR_CORRECTION, Episode
 from recap_bench.envs import make_vec, task_spec
 from recap_bench.envs.simulation import CONTROL_HZ
+from recap_bench.errors import ConfigurationError
 from recap_bench.reporting.video import write_video
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def write_strip(path: Path, episode: Episode, scenery: Scenery = Scenery(), fram
 
     Raises RenderingUnavailableError without off-screen OpenGL.
     """
+    if path.suffix != ".png":
+        raise ConfigurationError(f"A strip is written as .png; got {path.name!r}.")
     every = max(1, -(-episode.length // (frames - 1)))
     with stage(episode, scenery) as env:
         pictures = [np.asarray(Image.fromarray(frame).reduce(2)) for frame in film_frames(env, episode, every)]

@@ -144,9 +144,57 @@ def test_a_shard_that_does_not_fit_on_the_disk_is_named_and_leaves_nothing(store
     assert [folder.name for folder in (store.path / "a").iterdir()] == ["0000"]
 
 
-def test_another_header_is_refused(store):
-    with pytest.raises(DataError, match="BoxAssembly"):
+def test_episodes_of_another_task_are_refused_by_the_names_of_the_tasks(store):
+    with pytest.raises(DataError, match=r"holds episodes of Espresso-v0, not of BoxAssembly-v0\. ") as refused:
         Store.open(store.path, StoreHeader("BoxAssembly-v0", ("a",), ("b",)))
+    assert "x_m" not in str(refused.value)
+
+
+def test_what_another_version_of_a_task_changed_is_named(store, tmp_path):
+    newer = StoreHeader(HEADER.task, HEADER.stages, (*HEADER.state_names, "w_rad"))
+    with pytest.raises(DataError, match=r"another version of Espresso-v0: other state entries, e\.g\. w_rad"):
+        Store.open(store.path, newer)
+    store.append("a", [make_episode(0)])
+    turned = Store.open(tmp_path / "turned", StoreHeader(HEADER.task, HEADER.stages[::-1], HEADER.state_names))
+    with pytest.raises(DataError, match="another version of Espresso-v0: stages reordered"):
+        turned.link(store, "a")
+
+
+def test_a_group_takes_no_episodes_that_are_collected_otherwise(store):
+    store.agree("a", {"start": "locked", "profile": "mix"})
+    store.append("a", [make_episode(0)])
+    store.agree("a", {"start": "locked", "profile": "mix"})
+    with pytest.raises(DataError, match=r"collected with start 'locked'; received start 'table'"):
+        store.agree("a", {"start": "table", "profile": "mix"})
+    assert Store.open(store.path).conditions("a") == {"start": "locked", "profile": "mix"}
+    store.agree("b", {"start": "table", "profile": "mix"})
+
+
+def test_conditions_hold_once_there_are_episodes(store):
+    store.agree("a", {"start": "locked"})
+    assert store.groups() == []
+    store.agree("a", {"start": "table"})
+    assert store.conditions("a") == {"start": "table"}
+
+
+def test_a_group_without_a_record_of_conditions_stays_so(store):
+    store.append("a", [make_episode(0)])
+    store.agree("a", {"start": "table"})
+    assert store.conditions("a") == {}
+
+
+def test_damaged_conditions_are_named(store):
+    store.append("a", [make_episode(0)])
+    (store.path / "a" / "conditions.json").write_text("[1")
+    with pytest.raises(DamagedFileError, match=r"conditions\.json is damaged.*episodes beside it can be kept"):
+        store.conditions("a")
+
+
+def test_other_files_in_a_group_are_left_alone(store):
+    store.append("a", [make_episode(0)])
+    (store.path / "a" / "0001.bak").write_text("a copy")
+    assert store.append("a", [make_episode(2)]).name == "0001"
+    assert store.load().seed.tolist() == [0, 2]
 
 
 def test_what_does_not_belong_is_refused(store, tmp_path):
@@ -158,8 +206,11 @@ def test_what_does_not_belong_is_refused(store, tmp_path):
         make_episode(1, actor=np.zeros(2, np.int8))
     with pytest.raises(DataError, match=r"store\.json is missing"):
         Store.open(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="no group 'b'"):
+    with pytest.raises(DataError, match="holds no episodes"):
         store.load(["b"])
+    store.append("a", [make_episode(0)])
+    with pytest.raises(DataError, match=r"no group 'b'\. Known: a\."):
+        next(store.episodes(["b"]))
 
 
 @pytest.mark.parametrize("name", ["0001.bak", "0001 (copy)", "notes.txt"])

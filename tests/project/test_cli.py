@@ -231,17 +231,60 @@ def test_a_collected_episode_replays_as_recorded(tmp_path: Path, capsys: pytest.
     assert main(["replay", str(store), "--episode", "1"]) == 0
     assert "no difference, the same outcome" in capsys.readouterr().out
     assert main(["replay", str(store), "--episode", "2"]) == 2
+    assert "has no episode 2. Known: 0 to 1." in capsys.readouterr().err
+    assert main(["replay", str(store), "--group", "foo"]) == 2
+    assert "has no group 'foo'. Known: demonstrations." in capsys.readouterr().err
 
 
-def test_the_start_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_without_episodes_cannot_be_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from recap_bench.data.store import Store, StoreHeader
+
+    Store.open(tmp_path, StoreHeader("Espresso-v0", ("serve",), ("x_m",)))
+    assert main(["replay", str(tmp_path)]) == 2
+    assert f"Store {tmp_path} holds no episodes." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "ending"), [("--strip", ".png"), ("--video", ".mp4")])
+def test_films_of_other_endings_are_refused(option: str, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["replay", "nowhere", option, "x.txt"])
+    assert f"argument {option}: must be a file name that ends in {ending}, received 'x.txt'" in capsys.readouterr().err
+
+
+def test_collecting_nothing_is_refused_and_makes_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "store"
+    assert main(["collect", "--task", "Espresso-v0", "--episodes", "-2", "--out", str(store)]) == 2
+    assert "--episodes must be at least 1, received -2" in capsys.readouterr().err
+    assert not store.exists()
+
+
+def test_a_store_keeps_what_it_was_collected_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, start = tmp_path / "store", ["--start", "jig"]
-    size = ["--episodes", "1", "--num-envs", "1", "--threads", "1"]
-    assert (
-        main(["collect", "--task", "BoxAssembly-v0", "--profile", "skilled", *size, *start, "--out", str(store)]) == 0
-    )
-    assert main(["replay", str(store), *start]) == 0
+    task = ["collect", "--task", "BoxAssembly-v0", "--num-envs", "1", "--threads", "1", "--out", str(store)]
+    usual = ["--profile", "skilled", "--episodes", "1"]
+    assert main([*task, *usual, *start]) == 0
+    assert main(["replay", str(store)]) == 0
+    capsys.readouterr()
+    assert main([*task, "--profile", "novice", "--episodes", "2", "--randomization", "none"]) == 2
+    said = capsys.readouterr().err
+    assert "collected with profile 'skilled', randomization 'standard', start 'jig'; received profile 'novice'" in said
+    assert main(["replay", str(store), "--start", "stack"]) == 1
+    said = capsys.readouterr().out
+    assert "ANOTHER outcome" in said
+    assert "note:     --start is stack, the episode was collected with jig" in said
+
+
+def test_a_store_of_before_needs_to_be_told_where_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, start = tmp_path / "store", ["--start", "jig"]
+    collect = ["collect", "--task", "BoxAssembly-v0", "--profile", "skilled", "--episodes", "1", "--num-envs", "1"]
+    collect += ["--threads", "1", "--out", str(store), *start]
+    assert main(collect) == 0
+    (store / "demonstrations" / "conditions.json").unlink()
     assert main(["replay", str(store)]) == 1
-    assert "ANOTHER outcome" in capsys.readouterr().out
+    assert "hint:     where episodes start is not recorded here" in capsys.readouterr().out
+    assert main(["replay", str(store), *start]) == 0
+    assert main(collect) == 0
+    assert "does not say what its first episodes were collected with" in capsys.readouterr().out
 
 
 @pytest.mark.rendering
