@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recap_bench.data.steps import StepData
-from recap_bench.errors import UnknownNameError
+from recap_bench.errors import ConfigurationError, UnknownNameError
 from recap_bench.learning.config import LearningConfig
 from recap_bench.learning.tasks import TaskFacts
 
@@ -105,8 +105,17 @@ class Method(Protocol):
 
 
 def make_method(name: str) -> Method:
-    """Return the method called `name`; raise UnknownNameError with the known ones."""
+    """Return the method called `name`.
+
+    Raises UnknownNameError with the known ones, and ConfigurationError if the class goes by another name, under which
+    the phases of a run would look for it in vain.
+    """
     if name not in METHODS:
         raise UnknownNameError("method", name, list(METHODS))
     module, _, cls = METHODS[name].partition(":")
-    return getattr(importlib.import_module(module), cls)()
+    method: Method = getattr(importlib.import_module(module), cls)()
+    if method.name != name:
+        raise ConfigurationError(
+            f"METHODS names {METHODS[name]} {name!r}, but its `name` is {method.name!r}; both must be the same."
+        )
+    return method

@@ -174,3 +174,9 @@ def test_random_labels_keep_the_share_of_demonstrations_and_of_each_iterations_r
     for part in np.split(np.arange(600), 3):
         assert told[part].sum() == labels.indicator[part].sum()
         assert (told[part] != labels.indicator[part]).any()
+
+
+def test_a_method_that_goes_by_another_name_is_refused(monkeypatch):
+    monkeypatch.setitem(METHODS, "mine", METHODS["awr"])
+    with pytest.raises(ConfigurationError, match=r"AdvantageWeightedRegression 'mine', but its `name` is 'awr'"):
+        make_method("mine")
