@@ -17,7 +17,7 @@ def make(name: str, **options: Any) -> "TaskEnv":
     from recap_bench.envs.config import EnvConfig
     from recap_bench.envs.single_env import TaskEnv
 
-    return TaskEnv(load_task(name), EnvConfig(**options))
+    return TaskEnv(load_task(name), EnvConfig.of(options))
 
 
 # gymnasium.make looks here before it loads anything, to wrap for 'rgb_array_list' and 'human'.
@@ -33,4 +33,4 @@ def make_vec(name: str, num_envs: int = 1, **options: Any) -> "TaskVectorEnv":
     from recap_bench.envs.config import EnvConfig
     from recap_bench.envs.vector_env import TaskVectorEnv
 
-    return TaskVectorEnv(load_task(name), num_envs, EnvConfig(**options))
+    return TaskVectorEnv(load_task(name), num_envs, EnvConfig.of(options))

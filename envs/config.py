@@ -1,7 +1,9 @@
 """The options of an environment, validated once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
@@ -48,6 +50,15 @@ class EnvConfig:
         object.__setattr__(self, "autoreset_mode", AutoresetMode(self.autoreset_mode))
         _size("image_size", self.image_size)
         _size("render_size", self.render_size)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "EnvConfig":
+        """Return the config with `options`, field -> value; raise UnknownNameError with the known ones."""
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise UnknownNameError("option of an environment", name, known)
+        return cls(**options)
 
     @property
     def image_shape(self) -> tuple[int, int]:

@@ -53,6 +53,12 @@ def test_task_names_work_with_and_without_the_prefix():
         make_vec("Tea-v0")
 
 
+@pytest.mark.parametrize("maker", [gymnasium.make, gymnasium.make_vec])
+def test_an_unknown_option_is_refused_with_the_known_ones(maker):
+    with pytest.raises(UnknownNameError, match=r"Unknown option of an environment 'foo'\. Known: threads, .*dump_dir"):
+        maker("recap_bench/Espresso-v0", foo=1)
+
+
 def test_options_reach_the_environment_through_gymnasium():
     env = gymnasium.make("recap_bench/Espresso-v0", randomization="wide")
     assert env.unwrapped.vector.config.randomization == "wide"
