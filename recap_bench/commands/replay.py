@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Replay, compare with the recording, and film."""
     store = _store(args.source)
-    group = args.group or next(iter(store.groups()), "demonstrations")
+    if not store.groups():
+        raise DataError(f"Store {store.path} holds no episodes.")
+    group = args.group or store.groups()[0]
     episode = next(islice(store.episodes([group]), max(args.episode, 0), None), None)
     if episode is None or args.episode < 0:
         last = len(store.seeds(group)) - 1

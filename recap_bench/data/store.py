@@ -133,10 +133,7 @@ class Store:
         if group in self.groups():
             return
         if source.header != self.header:
-            difference = _difference(source.header, self.header)
-            raise DataError(
-                f"Group {group!r} cannot be taken into store {self.path}: {source.path} holds {difference}."
-            )
+            raise DataError(f"Store {self.path} holds episodes of {self.header}, {source.path} of {source.header}.")
         temporary = self.path / f".tmp-{group}"
         shutil.rmtree(temporary, ignore_errors=True)
         for shard in source._shards_of(group):
@@ -163,7 +160,10 @@ class Store:
         names = (*LOADED_ARRAYS, "proposals") if proposals else LOADED_ARRAYS
         parts = []
         for group in self.groups() if groups is None else groups:
-            steps = concatenate([self._steps_of(*read_shard(shard, names)) for shard in self._shards_of(group)])
+            shards = [self._steps_of(*read_shard(shard, names)) for shard in _shards(self.path / group)]
+            if not shards:
+                raise self._missing(group)
+            steps = concatenate(shards)
             parts.append(steps.select(np.argsort(steps.seed, kind="stable")))
         if not parts:
             raise DataError(f"Store {self.path} is empty.")
@@ -172,7 +172,10 @@ class Store:
     def episodes(self, groups: Sequence[str] | None = None) -> Iterator[Episode]:
         """Yield the episodes of `groups` (None: of all) one by one, every field, in the order of writing."""
         for group in self.groups() if groups is None else groups:
-            for shard in self._shards_of(group):
+            shards = _shards(self.path / group)
+            if not shards:
+                raise self._missing(group)
+            for shard in shards:
                 table, arrays = read_shard(shard, STEP_ARRAYS)
                 for row, (start, length) in enumerate(zip(table["start"], table["length"], strict=True)):
                     columns: dict[str, Any] = {name: _plain(table[name][row]) for name in SCALARS}
@@ -189,15 +192,6 @@ class Store:
                     versions.update(table[f"version_{name}"].tolist())
         return found
 
-    def _shards_of(self, group: str) -> list[Path]:
-        """Return the shards of `group`; raise DataError with the known groups if it has none."""
-        shards = _shards(self.path / group)
-        if not shards:
-            known = self.groups()
-            holds = f"has no group {group!r}. Known: {', '.join(known)}" if known else "holds no episodes"
-            raise DataError(f"Store {self.path} {holds}.")
-        return shards
-
     def _steps_of(self, table: Table, arrays: dict[str, np.ndarray]) -> StepData:
         length = table["length"].astype(np.int64)
         episode = np.repeat(np.arange(len(length)), length)
@@ -207,6 +201,9 @@ class Store:
         columns.update({"proposals": None, **arrays})
         columns.update(episode=episode, t=np.arange(len(episode)) - start[episode], start=start, length=length)
         return StepData(**columns, state_names=self.header.state_names)
+
+    def _missing(self, group: str) -> DataError:
+        return DataError(f"Store {self.path} has no group {group!r}. Known: {', '.join(self.groups())}.")
 
     def _check(self, episode: Episode) -> None:
         received = (episode.task, len(episode.stage_times_s), episode.environment_state.shape[1])
