@@ -118,6 +118,7 @@ def histogram_figure(fit: LabelledFit) -> Figure:
         axes.set(title=name, xlabel="advantage (ends of the axis: and beyond)", yscale="log")
         axes.legend(frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("density of steps (logarithmic)")
     files = fit.files
     figure.suptitle(
         f"{files.task}, training seed {files.seed}, {files.method} iteration {files.iteration}; no corrections",

@@ -1,12 +1,14 @@
 """All tasks of a report in one figure: where methods start, and what they come to."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.drawing import sizes, style, tidy
+from recap_bench.reporting.drawing import method_styles, sizes, tidy
 from recap_bench.reporting.tables import of_task, summary_table, with_starts
 
 ROW_HEIGHT, REACH = 0.9, 0.7
@@ -23,11 +25,12 @@ def overview_figure(rows: pd.DataFrame) -> Figure:
     methods = [str(method) for method in ends["method"].unique()]
     figure = Figure(figsize=(10.0, 1.4 + ROW_HEIGHT * len(tasks)), layout="constrained")
     success, ratio = figure.subplots(1, 2, sharey=True)
+    styles = method_styles(methods)
     for index, method in enumerate(methods):
         line = ends[ends["method"] == method]
         y = [tasks.index(task) + REACH * ((index + 0.5) / len(methods) - 0.5) for task in line["task"]]
-        _marks(success, line, y, "success_rate", "success", index, method)
-        _marks(ratio, line, y, "throughput_ratio", "throughput_ratio", index, method)
+        _marks(success, line, y, "success_rate", "success", styles[method], method)
+        _marks(ratio, line, y, "throughput_ratio", "throughput_ratio", styles[method], method)
     success.set_title("Success")
     success.set_xlim(-0.02, 1.02)
     success.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -50,10 +53,12 @@ def _ends(rows: pd.DataFrame) -> pd.DataFrame:
     return ends[later | ends["seed"].isin(ends.loc[later, "seed"])] if later.any() else ends
 
 
-def _marks(axes: Axes, line: pd.DataFrame, y: list[float], value: str, prefix: str, index: int, method: str) -> None:
+def _marks(
+    axes: Axes, line: pd.DataFrame, y: list[float], value: str, prefix: str, style: dict[str, Any], method: str
+) -> None:
     x = line[value].to_numpy(float)
     errors = np.abs(np.stack([x - line[f"{prefix}_low"], line[f"{prefix}_high"] - x]))
-    axes.errorbar(x, y, xerr=errors, label=method, capsize=3, **{**style(index), "linestyle": "none"})
+    axes.errorbar(x, y, xerr=errors, label=method, capsize=3, **{**style, "linestyle": "none"})
 
 
 def _label(task: str, rows: pd.DataFrame, ends: pd.DataFrame) -> str:

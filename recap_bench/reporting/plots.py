@@ -9,7 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from recap_bench.reporting.drawing import iteration_name, sizes, style, tidy, with_shared_start
+from recap_bench.reporting.drawing import (
+    PANELS_PER_ROW,
+    iteration_name,
+    method_panels,
+    method_styles,
+    sizes,
+    style,
+    tidy,
+    with_shared_start,
+)
 from recap_bench.reporting.failure_plots import failure_figure
 from recap_bench.reporting.overview import overview_figure
 from recap_bench.reporting.tables import of_task, stage_table, summary_table
@@ -44,8 +53,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
 def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
     by_method = {method: stage_table(part) for method, part in with_shared_start(of_task(rows, task)).items()}
-    figure = Figure(figsize=(max(4.8 * len(by_method), 6.0), 3.8), layout="constrained")
-    panels = figure.subplots(1, len(by_method), sharey=True, squeeze=False)[0]
+    figure, panels = method_panels(len(by_method))
     for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
         for index, (iteration, line) in enumerate(lines.groupby("iteration")):
             panel.plot(
@@ -60,7 +68,8 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
         tidy(panel)
     panels[0].set_ylim(-0.02, 1.02)
     panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
-    panels[0].set_ylabel("episodes that reached the stage")
+    for first in panels[::PANELS_PER_ROW]:
+        first.set_ylabel("episodes that reached the stage")
     panels[-1].legend(frameon=False)
     figure.suptitle(task, fontsize=10)
     return figure
@@ -82,11 +91,12 @@ def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 def _lines(axes: Axes, lines: Mapping[str, pd.DataFrame], value: str, prefix: str) -> None:
+    styles = method_styles(lines)
     for index, (method, line) in enumerate(lines.items()):
         x = line["iteration"].to_numpy(float) + DODGE * (index - (len(lines) - 1) / 2)
         y = line[value].to_numpy(float)
         errors = np.abs(np.stack([y - line[f"{prefix}_low"], line[f"{prefix}_high"] - y]))
-        axes.errorbar(x, y, errors, label=method, capsize=3, **style(index))
+        axes.errorbar(x, y, errors, label=method, capsize=3, **styles[method])
     points = pd.concat(lines.values())
     names = {int(iteration): iteration_name(int(iteration)) for iteration in sorted(set(points["iteration"]))}
     if len(points[["seeds", "episodes"]].drop_duplicates()) > 1:

@@ -152,6 +152,7 @@ def test_figures_are_drawn_with_and_without_pictures(fit: LabelledFit, tmp_path:
     ):
         figure.savefig(tmp_path / f"{name}.png")
         assert imread(tmp_path / f"{name}.png").shape[0] > 300
+    assert histogram_figure(fit).axes[0].get_ylabel() == "density of steps (logarithmic)"
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,17 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from recap_bench.errors import ConfigurationError, DamagedFileError, DataError
+from recap_bench.method import METHODS
 from recap_bench.reporting import plots, tables
+from recap_bench.reporting.drawing import method_styles
 from recap_bench.reporting.statistics import Attempts, throughput_ratio_interval
 from recap_bench.reporting.summary import summarise
 from recap_bench.reporting.video import write_video
@@ -158,6 +163,41 @@ def test_ticks_say_which_points_are_of_other_seeds_or_episodes(rows: pd.DataFram
     ):
         for axes in plots.iteration_figure(table, "Espresso-v0").axes:
             assert [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()] == expected
+
+
+def looks(axes: Axes) -> dict[str, tuple[str, str]]:
+    return {str(bars.get_label()): (bars[0].get_color(), bars[0].get_marker()) for bars in axes.containers}
+
+
+def test_a_method_looks_the_same_in_every_figure_whatever_else_is_there(rows: pd.DataFrame) -> None:
+    later = rows[rows["iteration"] > 0]
+    several = pd.concat([rows, *(later.assign(method=name) for name in ("awr", "mine", "yours"))])
+    alone = looks(plots.iteration_figure(pd.concat([rows[rows["iteration"] == 0], later]), "Espresso-v0").axes[0])
+    drawn = looks(plots.iteration_figure(several, "Espresso-v0").axes[0])
+    assert drawn["recap"] == alone["recap"]
+    assert len({colour for colour, _ in drawn.values()}) == 4
+    overview = looks(plots.overview_figure(several).axes[0])
+    assert {name: overview[name] for name in ("recap", "awr")} == {name: drawn[name] for name in ("recap", "awr")}
+
+
+def test_lines_of_any_number_of_methods_differ() -> None:
+    names = [*METHODS, *(f"other {number}" for number in range(9))]
+    styles = method_styles(names)
+    assert list(styles) == names
+    assert len({(line["color"], line["marker"]) for line in styles.values()}) == len(names)
+    assert len({line["color"] for line in styles.values()}) == 7
+    assert method_styles(["ppo"])["ppo"] == styles["ppo"]
+
+
+@pytest.mark.parametrize("draw", [plots.failure_figure, plots.stage_figure])
+def test_panels_of_many_methods_stand_in_rows_of_three(rows: pd.DataFrame, draw: Callable[..., Figure]) -> None:
+    later = rows[rows["iteration"] > 0]
+    several = pd.concat([rows, *(later.assign(method=name) for name in ("awr", "ppo", "filtered_bc"))])
+    figure = draw(several, "Espresso-v0")
+    assert len(figure.axes) == 4
+    places = [panel.get_subplotspec() for panel in figure.axes]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [(0, 0), (0, 1), (0, 2), (1, 0)]
+    assert [bool(panel.get_ylabel()) for panel in figure.axes] == [True, False, False, True]
 
 
 def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> None:
