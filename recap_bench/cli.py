@@ -4,6 +4,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import metadata
 from types import ModuleType
 
 from recap_bench.commands import (
@@ -59,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="recap-bench", description="RECAP, the training loop of pi*0.6 (arXiv 2511.14759), in simulation."
     )
+    parser.add_argument("--version", action="version", version=f"recap-bench {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         command = commands.add_parser(
@@ -70,6 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.set_defaults(execute=module.execute)
     return parser
+
+
+def _version() -> str:
+    try:
+        return metadata.version("recap-bench")
+    except metadata.PackageNotFoundError:
+        return "of a source tree that is not installed"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,11 +44,24 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "default: None" not in capsys.readouterr().out
 
 
-def test_list_names_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_says_what_each_name_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["task", "recap_bench/Espresso-v0"] in lines
-    assert ["method", "recap"] in lines
+    lines = {tuple(line.split()[:2]): " ".join(line.split()[2:]) for line in capsys.readouterr().out.splitlines()}
+    assert lines["task", "recap_bench/Espresso-v0"] == "starts: table, locked"
+    diverse = lines["task", "recap_bench/LaundryDiverse-v0"]
+    assert diverse.startswith(
+        "starts: flat, light, crumpled, begun; or e.g. button_up_shirt_flat, of button_up_shirt, "
+    )
+    assert ("method", "recap") in lines
+    assert lines["profile", "novice"].startswith("0.75 of the skilled speed, pauses before 25% of the motions")
+    assert "40 demonstrations, iterations: 1 of 40 rollouts" in lines["preset", "quick"]
+    assert "1000 demonstrations, iterations: 2 of as many rollouts as the paper" in lines["preset", "paper"]
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert re.fullmatch(r"recap-bench (\d+\.\d+\.\d+\S*|of a source tree .*)\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
