@@ -150,6 +150,8 @@ class RunConfig:
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
                 wrong.append(f"{name}={values} (must not be empty or repeat a name)")
+        if any(seed < 0 for seed in self.seeds):
+            wrong.append(f"seeds={self.seeds} (must be >= 0)")
         missing = sorted(set(self.tasks) - set(self.demonstrated_tasks))
         if missing:
             wrong.append(f"pretraining_tasks={self.pretraining_tasks} (lacks {', '.join(missing)}, which is run)")

@@ -6,7 +6,7 @@ import pytest
 
 from recap_bench.config import PRESETS, RunConfig, make_config
 from recap_bench.errors import ConfigurationError, UnknownNameError
-from recap_bench.learning.config import LabelConfig, LearningConfig, PolicyConfig
+from recap_bench.learning.config import LabelConfig, LearningConfig, PolicyConfig, ValueConfig
 from recap_bench.loop.intervention import GateConfig
 
 
@@ -151,3 +151,10 @@ def test_unusable_numbers_of_demonstrations_are_named(counts, message):
 def test_the_tasks_of_a_run_have_to_be_pretrained_on():
     with pytest.raises(ConfigurationError, match="lacks Espresso-v0, which is run"):
         RunConfig(pretraining_tasks=("BoxAssembly-v0",))
+
+
+def test_a_negative_seed_and_a_negative_rate_are_refused_at_once():
+    with pytest.raises(ConfigurationError, match=r"seeds=\(-1,\) \(must be >= 0\)"):
+        make_config("quick", seeds=(-1,))
+    with pytest.raises(ConfigurationError, match="learning_rate must be positive and finite, received -1"):
+        ValueConfig(learning_rate=-1.0)

@@ -133,10 +133,15 @@ class Store:
         if group in self.groups():
             return
         if source.header != self.header:
-            raise DataError(f"Store {self.path} holds episodes of {self.header}, {source.path} of {source.header}.")
+            difference = _difference(source.header, self.header)
+            raise DataError(
+                f"Group {group!r} cannot be taken into store {self.path}: {source.path} holds {difference}."
+            )
+        if group not in source.groups():
+            raise source._missing(group)
         temporary = self.path / f".tmp-{group}"
         shutil.rmtree(temporary, ignore_errors=True)
-        for shard in source._shards_of(group):
+        for shard in _shards(source.path / group):
             (temporary / shard.name).mkdir(parents=True)
             for file in shard.iterdir():
                 _link_or_copy(file, temporary / shard.name / file.name)

@@ -62,6 +62,7 @@ class ValueConfig:
         _require(0 < self.holdout_fraction < 1, "holdout_fraction", self.holdout_fraction, "in (0, 1)")
         for name in ("width", "blocks", "steps", "batch", "check_every", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "positive and finite")
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         _require(
             self.check_every <= self.steps,
