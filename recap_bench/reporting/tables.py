@@ -41,8 +41,9 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise DamagedFileError(path, f"it has no column {', '.join(missing)}", REMEDY)
     if rows.empty:
         raise DataError(f"{path} holds no evaluation episode.")
+    rows = with_starts(rows)
     _refuse_nonsense(path, rows)
-    return with_starts(rows)
+    return rows
 
 
 def _refuse_nonsense(path: Path, rows: pd.DataFrame) -> None:
@@ -51,7 +52,7 @@ def _refuse_nonsense(path: Path, rows: pd.DataFrame) -> None:
     wrong = {
         "its success is neither True nor False": ~rows["success"].isin([True, False, "True", "False"]),
         "its time_s is no positive number": ~(np.isfinite(time_s) & (time_s > 0)),
-        "the episode is there twice": rows.duplicated([*GROUP, *PAIR]),
+        "the episode is there twice": rows.duplicated([*GROUP, *PAIR, *START]),
     }
     for what, where in wrong.items():
         if where.any():
