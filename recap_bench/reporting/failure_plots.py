@@ -14,7 +14,7 @@ from recap_bench.reporting.drawing import (
     tidy,
     with_shared_start,
 )
-from recap_bench.reporting.tables import failure_table, of_task
+from recap_bench.reporting.tables import failure_table, of_task, task_and_start
 
 HATCHES = ("", "//", "..")
 """Of the failure modes after the first seven, which have the colours once more."""
@@ -36,7 +36,7 @@ def failure_figure(rows: pd.DataFrame, task: str) -> Figure:
         first.set_ylabel("episodes that failed")
     if modes:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    figure.suptitle(task, fontsize=10)
+    figure.suptitle(task_and_start(rows, task), fontsize=10)
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from recap_bench.reporting.drawing import method_styles, sizes, tidy
-from recap_bench.reporting.tables import of_task, summary_table, with_starts
+from recap_bench.reporting.tables import of_task, summary_table, task_and_start
 
 ROW_HEIGHT, REACH = 0.9, 0.7
 """Height of a task [inches], and the share of it that its marks spread over."""
@@ -62,7 +62,6 @@ def _marks(
 
 
 def _label(task: str, rows: pd.DataFrame, ends: pd.DataFrame) -> str:
-    """Return the name of a task, where its episodes start if the rows say so, and of how many its marks are."""
-    lines, starts = ends[ends["task"] == task], with_starts(rows[rows["task"] == task])["start"]
-    name = ", ".join([task, *(f"start {start}" for start in starts.unique() if start)])
-    return f"{name}\n{sizes(lines)}, iteration {int(lines['iteration'].max())}"
+    """Return the name of a task and its start, and of how many episodes its marks are."""
+    lines = ends[ends["task"] == task]
+    return f"{task_and_start(rows, task)}\n{sizes(lines)}, iteration {int(lines['iteration'].max())}"

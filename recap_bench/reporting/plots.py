@@ -21,7 +21,7 @@ from recap_bench.reporting.drawing import (
 )
 from recap_bench.reporting.failure_plots import failure_figure
 from recap_bench.reporting.overview import overview_figure
-from recap_bench.reporting.tables import of_task, stage_table, summary_table
+from recap_bench.reporting.tables import of_task, stage_table, summary_table, task_and_start
 
 DODGE = 0.06
 """Horizontal distance between the marks of two methods [iterations], so that error bars do not hide each other."""
@@ -46,7 +46,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
     success.yaxis.set_major_formatter(PercentFormatter(1.0))
     success.legend(frameon=False)
     points = pd.concat(lines.values())
-    figure.suptitle(f"{task}: {sizes(points)} a point, 95 % intervals", fontsize=10)
+    figure.suptitle(f"{task_and_start(rows, task)}: {sizes(points)} a point, 95 % intervals", fontsize=10)
     return figure
 
 
@@ -71,7 +71,7 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     for first in panels[::PANELS_PER_ROW]:
         first.set_ylabel("episodes that reached the stage")
     panels[-1].legend(frameon=False)
-    figure.suptitle(task, fontsize=10)
+    figure.suptitle(task_and_start(rows, task), fontsize=10)
     return figure
 
 

@@ -70,6 +70,12 @@ def with_starts(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{name: rows[name].astype(object).fillna("") if name in rows else "" for name in START})
 
 
+def task_and_start(rows: pd.DataFrame, task: str) -> str:
+    """Return the name of `task`, and where in it its episodes start if the rows say so."""
+    starts = with_starts(rows[rows["task"] == task])["start"].unique()
+    return ", ".join([task, *(f"start {start}" for start in starts if start)])
+
+
 def pair_rows(rows: pd.DataFrame, others: pd.DataFrame, keys: Sequence[str], suffix: str) -> pd.DataFrame:
     """Return every row beside those of `others` with the same `keys` and start; the columns of these end in `suffix`.
 

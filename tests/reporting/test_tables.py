@@ -154,6 +154,12 @@ def test_a_figure_says_of_how_many_seeds_and_episodes_its_points_are(rows: pd.Da
     assert title == "Espresso-v0: 1 to 2 seed(s), 20 to 40 episodes a point, 95 % intervals"
 
 
+def test_figures_say_where_episodes_start_if_the_rows_do(rows: pd.DataFrame) -> None:
+    for draw in (plots.iteration_figure, plots.stage_figure, plots.failure_figure):
+        assert draw(rows.assign(start="locked"), "Espresso-v0").get_suptitle().startswith("Espresso-v0, start locked")
+        assert "start" not in draw(rows, "Espresso-v0").get_suptitle()
+
+
 def test_ticks_say_which_points_are_of_other_seeds_or_episodes(rows: pd.DataFrame) -> None:
     """A line joins its points, also where one is of fewer seeds: a run that was stopped."""
     more = pd.concat([rows, rows.assign(seed=1), rows[rows["iteration"] > 0].assign(iteration=2)])
