@@ -104,6 +104,8 @@ def _controllers(args: argparse.Namespace) -> "Controllers":
         if args.corrections:
             raise ConfigurationError("--corrections needs a policy to correct; --policy is oracle.")
         return Controllers(profiles=PROFILE_MIX if args.profile == "mix" else {profile(args.profile).name: 1.0})
+    if args.profile != "mix" and not args.corrections:
+        raise ConfigurationError("--profile has no effect on a policy without --corrections: no operator acts.")
     policy = load_policy(args.policy, task=normalise_task_name(args.task))
     if not args.corrections:
         return Controllers(policy)

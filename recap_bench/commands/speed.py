@@ -12,6 +12,9 @@ from typing import Any
 from recap_bench.commands.options import add_device, add_tasks, add_threads, all_tasks, file_to_write, limit_threads
 
 HELP = "measure control steps per second, beside bare physics"
+SIMULATION = {"tasks": ["all"], "num_envs": [32], "modes": ["state"]}
+LEARNING = {"preset": "standard", "device": "cpu"}
+"""Options of the one and of the other measurement, with their defaults."""
 PIXELS = {"blocks": 6, "block_steps": 5}
 """Rendering is slow enough for short blocks."""
 
@@ -20,12 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is measured and where the rows go."""
     add_tasks(parser)
     add_threads(parser)
-    parser.add_argument("--num-envs", type=int, nargs="+", default=[32], help="simulations stepped together")
     parser.add_argument(
-        "--modes", nargs="+", default=["state"], help="state, or pixels: three 96-pixel cameras (needs OpenGL)"
+        "--num-envs", type=int, nargs="+", default=SIMULATION["num_envs"], help="simulations stepped together"
+    )
+    parser.add_argument(
+        "--modes",
+        nargs="+",
+        default=SIMULATION["modes"],
+        help="state, or pixels: three 96-pixel cameras (needs OpenGL)",
     )
     parser.add_argument("--learning", action="store_true", help="measure a policy's fit instead")
-    parser.add_argument("--preset", default="standard", help="preset whose policy --learning measures")
+    parser.add_argument("--preset", default=LEARNING["preset"], help="preset whose policy --learning measures")
     add_device(parser, "of --learning")
     parser.add_argument("--json", type=file_to_write, default=None, help="file for the rows")
 
@@ -34,6 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     """Print each row as it comes, and write all of them."""
     from recap_bench.speed import SpeedConfig, measure
 
+    _refuse_unread(args)
     if args.learning:
         return _learning(args)
     rows = []
@@ -45,6 +54,18 @@ def execute(args: argparse.Namespace) -> int:
                 print(_line(rows[-1]), flush=True)
                 _write(args.json, rows)
     return 0
+
+
+def _refuse_unread(args: argparse.Namespace) -> None:
+    """Raise ConfigurationError for options of the simulation with --learning, and of learning without it."""
+    from recap_bench.errors import ConfigurationError
+
+    unread = SIMULATION if args.learning else LEARNING
+    given = [f"--{name.replace('_', '-')}" for name, usual in unread.items() if getattr(args, name) != usual]
+    if given:
+        raise ConfigurationError(
+            f"{', '.join(given)} has no effect {'with' if args.learning else 'without'} --learning."
+        )
 
 
 def _learning(args: argparse.Namespace) -> int:

@@ -97,6 +97,12 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
         ),
         (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--workers", "0"], "--workers must be at least 1"),
         (["evaluate", "--task", "Espresso-v0", "--policy", "idle", "--profile", "novice"], "--profile has no effect"),
+        (
+            ["collect", "--task", "Espresso-v0", "--policy", "nowhere", "--profile", "novice", "--out", "x"],
+            "--profile has no effect on a policy without --corrections",
+        ),
+        (["speed", "--learning", "--modes", "pixels"], "--modes has no effect with --learning"),
+        (["speed", "--device", "cuda", "--preset", "quick"], "--preset, --device has no effect without --learning"),
         (["run", "--dry-run", "--pretrained", "nowhere"], "nowhere holds no finished pre-training"),
     ],
 )
