@@ -150,6 +150,11 @@ class Task(abc.ABC):
         return start or cls.starts[0]
 
     @classmethod
+    def start_of(cls, source: str, chosen: str | None = None) -> str:
+        """Return where episodes of `source` ('demonstration', ...) start: the `chosen` one, else the task's choice."""
+        return cls.start_named(chosen or cls.spec.start_of(source))
+
+    @classmethod
     @abc.abstractmethod
     def build_model(cls) -> mujoco.MjModel:
         """Compile the scene."""

@@ -86,22 +86,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     try:
         return int(args.execute(args))
-    except RecapBenchError as error:
-        print(f"recap-bench {args.command}: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    except OSError as error:
-        explanation = StorageError.explaining(error, "Use another place, or mend this one.")
+    except KeyboardInterrupt:
+        print(f"\nrecap-bench {args.command}: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        explanation = _explained(error)
         if explanation is None:
             traceback.print_exc()
             return INTERNAL_ERROR
         print(f"recap-bench {args.command}: {explanation}", file=sys.stderr)
         return USAGE_ERROR
-    except Exception:
-        traceback.print_exc()
-        return INTERNAL_ERROR
-    except KeyboardInterrupt:
-        print(f"\nrecap-bench {args.command}: interrupted", file=sys.stderr)
-        return 130
+
+
+def _explained(error: Exception) -> RecapBenchError | None:
+    """Return the error with an explanation for people; None if nobody foresaw it."""
+    if isinstance(error, RecapBenchError):
+        return error
+    if isinstance(error, OSError):
+        return StorageError.explaining(error, "Use another place, or mend this one.")
+    return None
 
 
 if __name__ == "__main__":

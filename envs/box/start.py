@@ -62,8 +62,10 @@ SPREADS = {
 """The values of `randomization`."""
 
 STARTS = ("stack", "jig", "built")
-STAGES_BEFORE = dict(zip(STARTS, range(len(STARTS)), strict=True))
 """The default first."""
+
+STAGES_BEFORE = {"stack": 0, "jig": 1, "built": 2}
+"""Stages that lie behind an episode at its start."""
 
 
 class StartStates:

@@ -79,9 +79,8 @@ def _conditions(args: argparse.Namespace, controllers: "Controllers", source: st
     """Return what the episodes are collected with, option -> value; paths of checkpoints are absolute."""
     from recap_bench.envs import load_task
 
-    task = load_task(args.task)
     conditions = {
-        "start": task.start_named(args.start or task.spec.start_of(source)),
+        "start": load_task(args.task).start_of(source, args.start),
         "randomization": args.randomization or RANDOMIZATION,
         "policy": "oracle" if controllers.policy is None else str(Path(args.policy).resolve()),
     }

@@ -19,6 +19,7 @@ from recap_bench.commands.options import (
     add_task,
     add_threads,
     add_workers,
+    changed,
     file_to_write,
     limit_threads,
     run_above,
@@ -66,12 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run the episodes, print the measures, and write the files."""
     limit_threads(args.threads)
+    from recap_bench.envs import load_task
     from recap_bench.loop.evaluate import evaluate
     from recap_bench.loop.run_folder import write_rows
     from recap_bench.reporting.progress import make_display
 
     seeds, labels = _assignment(args)
-    labels = replace(labels, start=_start(args), randomization=args.randomization or RANDOMIZATION)
+    start = load_task(args.task).start_of("evaluation", args.start)
+    labels = replace(labels, start=start, randomization=args.randomization or RANDOMIZATION)
     with make_display() as display, simulations(args, "evaluation") as opened:
 
         def report(done: int, total: int, partial: dict[str, float]) -> None:
@@ -88,14 +91,6 @@ def execute(args: argparse.Namespace) -> int:
         write_rows(args.csv, result["rows"])
     print(json.dumps({name: value for name, value in result.items() if name != "rows"}, indent=1))
     return 0
-
-
-def _start(args: argparse.Namespace) -> str:
-    """Return where in the task the episodes start."""
-    from recap_bench.envs import load_task
-
-    task = load_task(args.task)
-    return task.start_named(args.start or task.spec.start_of("evaluation"))
 
 
 def _assignment(args: argparse.Namespace) -> "tuple[list[int], Labels]":
@@ -135,8 +130,7 @@ def _start_of_rows(rows_file: Path, found: list[dict[str, str]], task: str) -> d
     run = run_above(rows_file)
     if not run:
         return dict.fromkeys(found[0])
-    task_class = load_task(task)
-    start = task_class.start_named(run.get("start") or task_class.spec.start_of("evaluation"))
+    start = load_task(task).start_of("evaluation", run.get("start"))
     return {"start": start, "randomization": run.get("randomization")}
 
 
@@ -181,10 +175,9 @@ def _refuse_unread(args: argparse.Namespace, named: bool) -> None:
     """Raise ConfigurationError for an option that only a checkpoint, or only the oracle, reads."""
     from recap_bench.errors import ConfigurationError
 
-    usual = {"condition": None, "guidance": None, "sampling_noise": None, "device": "cpu"}
-    given = [f"--{name.replace('_', '-')}" for name, value in usual.items() if getattr(args, name) != value]
+    given = changed(args, {"condition": None, "guidance": None, "sampling_noise": None, "device": "cpu"})
     if given and named:
-        raise ConfigurationError(f"{', '.join(given)} has no effect on {args.policy!r}, which is no checkpoint.")
+        raise ConfigurationError(f"{given} has no effect on {args.policy!r}, which is no checkpoint.")
     if args.profile is not None and args.policy != "oracle":
         raise ConfigurationError(f"--profile has no effect on {args.policy!r}: the oracle alone has one.")
 

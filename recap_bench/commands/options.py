@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -91,6 +91,11 @@ def add_randomization(parser: argparse.ArgumentParser) -> None:
 def add_start(parser: argparse.ArgumentParser) -> None:
     """Add --start."""
     parser.add_argument("--start", default=None, help="where episodes start, e.g. stack; else the task's own choice")
+
+
+def changed(args: argparse.Namespace, usual: Mapping[str, Any]) -> str:
+    """Return the options that were given another value than the `usual` one, for a message; '' if none was."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name, value in usual.items() if getattr(args, name) != value)
 
 
 def limit_threads(threads: int) -> None:

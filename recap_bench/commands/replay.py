@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recap_bench.commands.options import run_above
+from recap_bench.commands.options import file_to_write, run_above
 from recap_bench.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ def _ending(suffix: str) -> Callable[[str], Path]:
     def path(text: str) -> Path:
         if Path(text).suffix != suffix:
             raise argparse.ArgumentTypeError(f"must be a file name that ends in {suffix}, received {text!r}")
-        return Path(text)
+        return file_to_write(text)
 
     return path

@@ -147,7 +147,7 @@ def _print_plan(config: "RunConfig") -> None:
     from recap_bench.method import make_method
 
     folder = RunFolder(config.out, pretraining_folder(config))
-    check_pretrained(config, folder.pretraining)
+    check_pretrained(config, folder)
     folder.check(config)
     for name, value in config.to_dict().items():
         print(f"{name}: {value}")
@@ -159,11 +159,8 @@ def _print_plan(config: "RunConfig") -> None:
             f"measured on {task}: {1 / pace.control_step_s:.0f} control steps/s, {1e3 * pace.fit_step_s:.1f} ms per "
             f"gradient step of a fit of the policy, {1e3 * pace.value_step_s:.1f} ms of a value network"
         )
-    hours = {
-        phase: seconds / 3600
-        for phase, seconds in zip(phases, estimate_s(config, phases, paces), strict=True)
-        if folder.result(phase) is None
-    }
+    left = folder.unfinished(phases)
+    hours = {phase: seconds / 3600 for phase, seconds in zip(left, estimate_s(config, left, paces), strict=True)}
     print(
         f"{len(phases)} phases, at most {sum(hours.values()):.2f} h: attempts that last the whole time limit, and value"
     )

@@ -9,7 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recap_bench.commands.options import add_device, add_tasks, add_threads, all_tasks, file_to_write, limit_threads
+from recap_bench.commands.options import (
+    add_device,
+    add_tasks,
+    add_threads,
+    all_tasks,
+    changed,
+    file_to_write,
+    limit_threads,
+)
 
 HELP = "measure control steps per second, beside bare physics"
 SIMULATION = {"tasks": ["all"], "num_envs": [32], "modes": ["state"]}
@@ -60,12 +68,9 @@ def _refuse_unread(args: argparse.Namespace) -> None:
     """Raise ConfigurationError for options of the simulation with --learning, and of learning without it."""
     from recap_bench.errors import ConfigurationError
 
-    unread = SIMULATION if args.learning else LEARNING
-    given = [f"--{name.replace('_', '-')}" for name, usual in unread.items() if getattr(args, name) != usual]
+    given = changed(args, SIMULATION if args.learning else LEARNING)
     if given:
-        raise ConfigurationError(
-            f"{', '.join(given)} has no effect {'with' if args.learning else 'without'} --learning."
-        )
+        raise ConfigurationError(f"{given} has no effect {'with' if args.learning else 'without'} --learning.")
 
 
 def _learning(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from recap_bench.data.episode import DIVERGED, STEP_ARRAYS, Episode
-from recap_bench.data.files import write_text_atomically, writing
+from recap_bench.data.files import read_json, write_text_atomically, writing
 from recap_bench.data.shard import PACKAGES, SCALARS, Table, read_shard, read_table, write_shard
 from recap_bench.data.steps import StepData, concatenate, starts_of
 from recap_bench.errors import DamagedFileError, DataError
@@ -117,12 +117,7 @@ class Store:
     def conditions(self, group: str) -> dict[str, str]:
         """Return what the episodes of `group` were collected with, option -> value; {} where no one recorded it."""
         file = self.path / group / CONDITIONS
-        try:
-            return {str(name): str(value) for name, value in json.loads(file.read_text(encoding="utf-8")).items()}
-        except FileNotFoundError:
-            return {}
-        except (ValueError, AttributeError) as error:
-            raise DamagedFileError(file, repr(error), "The episodes beside it can be kept: delete the file.") from error
+        return read_json(file, "The episodes beside it can be kept: delete the file.") if file.is_file() else {}
 
     def link(self, source: "Store", group: str) -> None:
         """Take over the shards of `group` of the store `source`, as hard links where the disk allows it.

@@ -6,12 +6,12 @@ evaluations, rows. What a method would have collected itself is another question
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from recap_bench.config import RunConfig
-from recap_bench.data.files import write_text_atomically
+from recap_bench.data.files import read_json, write_text_atomically
 from recap_bench.data.store import Store
 from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.training import torch_threads
@@ -25,19 +25,18 @@ from recap_bench.loop.run_folder import RunFolder
 
 SOURCE = "source.json"
 
-DECIDED = (
-    *("tasks", "preset", "pretrained", "pretraining_tasks", "start", "randomization", "demonstrations"),
-    *("task_demonstrations", "iterations", "rollouts_per_iteration", "corrected_share", "correction_budget_s"),
-    *("shard_episodes", "profile_mix", "gate"),
+READ = (
+    *("methods", "seeds", "evaluation_episodes", "check_episodes", "learning"),
+    *("out", "cache", "num_envs", "threads", "workers", "device"),
 )
-"""Options of a run that decided its pre-training and episodes, which a control takes over."""
+"""Options of a run that a control reads; all others have decided its pre-training and episodes."""
 
 PRETRAINED = {
     "value": ("bins", "width", "blocks"),
     "labels": ("pretrain_positive_fraction",),
     "policy": ("width", "blocks", "chunk", "batch", "learning_rate", "pretrain_steps"),
 }
-"""Those of its learning."""
+"""Options of learning that have decided the pre-training."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ def control(
         for phase in planned:
             if phase.name == plan.FIT:
                 phases.shared_groups(phase)  # refuses what cannot be before anything is written
-        began_with = folder.adopt(config, torch_threads(config.threads))
+        threads = torch_threads(config.threads)
+        began_with = folder.adopt(config, threads)
         _adopt(source, config.out / SOURCE)
         observe(RunPlanned(planned))
-        left = [phase for phase in planned if folder.result(phase) is None]
-        warn_of_threads(began_with, torch_threads(config.threads), left, observe)
+        warn_of_threads(began_with, threads, folder.unfinished(planned), observe)
         try:
             return run_phases(planned, phases, folder, observe)
         finally:
@@ -86,7 +85,9 @@ def control(
 
 def refuse_what_the_run_decided(theirs: RunConfig, config: RunConfig) -> None:
     """Raise ConfigurationError for options of a control that differ from the run's and could change nothing."""
-    pairs = [(name, theirs, config) for name in DECIDED]
+    pairs: list[tuple[str, Any, Any]] = [
+        (option.name, theirs, config) for option in fields(RunConfig) if option.name not in READ
+    ]
     for group, names in PRETRAINED.items():
         one, other = getattr(theirs.learning, group), getattr(config.learning, group)
         pairs += [(f"learning.{group}.{name}", one, other) for name in names]
@@ -150,6 +151,6 @@ def _adopt(source: Source, file: Path) -> None:
     wanted = asdict(source)
     if not file.exists():
         write_text_atomically(file, json.dumps(wanted, indent=1))
-    found = json.loads(file.read_text(encoding="utf-8"))
+    found = read_json(file, "Delete it; the same command writes it anew.")
     if found != wanted:
         raise ConfigurationError(f"{file.parent} holds a control of {found}, received {wanted}. Use another --out.")

@@ -36,7 +36,7 @@ def run(config: RunConfig, observe: Observer = ignore, parts: Parts = REAL_PARTS
     """
     check_device(config.device)
     folder = RunFolder(config.out, pretraining_folder(config))
-    check_pretrained(config, folder.pretraining)
+    check_pretrained(config, folder)
     with explained(folder), folder.locked():
         began_with = folder.adopt(config, torch_threads(config.threads))
         return _run_all(config, folder, parts, logging(folder, observe), began_with)
@@ -49,8 +49,7 @@ def _run_all(
     planned = plan.make_plan(config, [phases.methods[name] for name in config.methods])
     shared = plan.pretraining_plan(config)
     observe(RunPlanned(planned))
-    left = [phase for phase in planned if folder.result(phase) is None]
-    warn_of_threads(began_with, torch_threads(config.threads), left, observe)
+    warn_of_threads(began_with, torch_threads(config.threads), folder.unfinished(planned), observe)
     try:
         with folder.pretraining_locked():
             adopt_recipe(config, folder.pretraining)

@@ -1,6 +1,5 @@
 """What each phase of a run does; phases talk to each other through the run folder only."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 from recap_bench import method as methods
 from recap_bench.config import RunConfig
+from recap_bench.data.files import read_json
 from recap_bench.data.steps import StepData, concatenate
 from recap_bench.data.store import Store
 from recap_bench.envs.catalog import load_task
@@ -138,7 +138,7 @@ class Phases:
         context = self._context(phase, steps, tasks)
         path = self._parts.pretrain(replace(context, folder=self._folder.folder(phase) / "pretrained"))
         written = path / "diagnostics.json"
-        diagnostics = json.loads(written.read_text(encoding="utf-8")) if written.is_file() else {}
+        diagnostics = read_json(written, "The same command makes it anew.") if written.is_file() else {}
         return {"pretrained": self._folder.relative(phase, path), "diagnostics": diagnostics}
 
     def _fit(self, phase: Phase) -> dict[str, Any]:
@@ -182,8 +182,8 @@ class Phases:
     def _evaluation(self, phase: Phase, episodes: int, overrides: Mapping[str, Any]) -> EvaluationResult:
         controllers = Controllers(self._policy(_fit_of(phase), **overrides))
         start = self._start(phase.task, "evaluation") or load_task(phase.task).starts[0]
-        of = (phase.method, self._folder.path.name, phase.seed, phase.iteration)
-        labels = Labels(*of, start, self.config.randomization)
+        run, randomization = self._folder.path.name, self.config.randomization
+        labels = Labels(phase.method, run, phase.seed, phase.iteration, start, randomization)
         seeds = plan.environment_seeds(phase, episodes)
         simulations = self._simulations(phase.task, "evaluation", controllers)
         return evaluate(simulations, controllers, seeds, labels, self._reporter(phase))

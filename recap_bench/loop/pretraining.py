@@ -69,12 +69,12 @@ def adopt_recipe(config: RunConfig, folder: Path) -> None:
         raise DataError(f"The pre-training {folder} knows {', '.join(found)}, but not {', '.join(missing)}.")
 
 
-def check_pretrained(config: RunConfig, folder: Path) -> None:
-    """Raise DataError if the run is told to use the pre-training in `folder`, and none is finished there."""
-    wanted = plan.pretraining_plan(config)[-1]
-    if config.pretrained is not None and RunFolder(config.out, folder).result(wanted) is None:
+def check_pretrained(config: RunConfig, folder: RunFolder) -> None:
+    """Raise DataError if the run in `folder` is told to use a pre-training that is not finished, or not there."""
+    if config.pretrained is not None and folder.unfinished(plan.pretraining_plan(config)[-1:]):
         raise DataError(
-            f"{folder} holds no finished pre-training. Give a folder of the cache, by default {config.cache}."
+            f"{folder.pretraining} holds no finished pre-training. Give a folder of the cache, by default "
+            f"{config.cache}."
         )
 
 

@@ -141,6 +141,10 @@ class RunFolder:
         file = self._result_file(phase)
         return read_json(file, "Delete it to have its phase done again.") if file.exists() else None
 
+    def unfinished(self, phases: Sequence[Phase]) -> tuple[Phase, ...]:
+        """Return those of `phases` that have no result yet."""
+        return tuple(phase for phase in phases if self.result(phase) is None)
+
     def finish(self, phase: Phase, result: dict[str, Any]) -> None:
         """Write the result of `phase`, which marks it as finished."""
         file = self._result_file(phase)

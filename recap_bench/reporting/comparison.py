@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,9 @@ class Side:
     method: str | None = None
     """The method whose evaluations count; None for every method that both sides have."""
 
+    @cached_property
     def rows(self) -> pd.DataFrame:
-        """Return its rows; raise DataError if it has none of its method."""
+        """Its rows, read once; raise DataError if it has none of its method."""
         rows = rows_of(self.source)
         if self.method is None:
             return rows
@@ -72,7 +74,7 @@ def missing(run: Side, baseline: Side) -> list[str]:
     """
     if run.source == baseline.source or run.method != baseline.method:
         return []
-    left, right = (side.rows()[[*GROUP, *PAIR, *START]] for side in (run, baseline))
+    left, right = (side.rows[[*GROUP, *PAIR, *START]] for side in (run, baseline))
     wanted = right.groupby(GROUP).size()
     found = pair_rows(right, left, [*GROUP, *PAIR], SUFFIX).groupby(GROUP).size().reindex(wanted.index, fill_value=0)
     return [
@@ -87,7 +89,7 @@ def _paired(run: Side, baseline: Side) -> Iterator[pd.DataFrame]:
 
     What was evaluated in iteration 0 only, as SFT, is what every iteration is compared with.
     """
-    left, right = run.rows(), baseline.rows()
+    left, right = run.rows, baseline.rows
     keys = ["task", *PAIR]
     keys += ["method"] if run.method is None and baseline.method is None else []
     keys += ["iteration"] if right["iteration"].any() else []
@@ -103,7 +105,7 @@ def _paired(run: Side, baseline: Side) -> Iterator[pd.DataFrame]:
 
 def _starts(side: Side) -> str:
     """Return where the episodes of a side start, for messages."""
-    found = side.rows()[START].drop_duplicates().to_numpy().tolist()
+    found = side.rows[START].drop_duplicates().to_numpy().tolist()
     return ", ".join(f"start {start}, randomization {how}" if start else "unknown start" for start, how in found)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from recap_bench.method import METHODS
 
@@ -55,13 +56,19 @@ def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {name: style(index[name]) for name in names}
 
 
-def method_panels(number: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with one panel for each of `number` methods, in rows of three, and the panels; y is shared."""
+def method_panels(number: int, share_of: str) -> tuple[Figure, list[Axes]]:
+    """Return a figure with one panel for each of `number` methods, in rows of three, and the panels.
+
+    They have one y axis, the share of what `share_of` says.
+    """
     columns, rows = min(number, PANELS_PER_ROW), -(-number // PANELS_PER_ROW)
     figure = Figure(figsize=(max(4.8 * columns, 6.0), 3.8 * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
     for unused in panels[number:]:
         unused.remove()
+    panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    for first in panels[:number:PANELS_PER_ROW]:
+        first.set_ylabel(share_of)
     return figure, panels[:number]
 
 

@@ -4,11 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from recap_bench.reporting.drawing import (
     COLOURS,
-    PANELS_PER_ROW,
     iteration_name,
     method_panels,
     tidy,
@@ -26,14 +24,11 @@ def failure_figure(rows: pd.DataFrame, task: str) -> Figure:
     shares = {method: _failure_shares(part) for method, part in by_method.items()}
     total = pd.concat(shares.values()).sum().sort_values(ascending=False, kind="stable")
     modes = [str(mode) for mode in total.index[total > 0]]
-    figure, panels = method_panels(len(by_method))
+    figure, panels = method_panels(len(by_method), "episodes that failed")
     for panel, (method, share) in zip(panels, shares.items(), strict=True):
         _stack(panel, share.reindex(columns=modes, fill_value=0.0), by_method[method].groupby("iteration").size())
         panel.set_title(method)
     panels[0].set_ylim(0, 1.08)
-    panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
-    for first in panels[::PANELS_PER_ROW]:
-        first.set_ylabel("episodes that failed")
     if modes:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.suptitle(task_and_start(rows, task), fontsize=10)

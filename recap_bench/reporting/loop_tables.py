@@ -1,6 +1,5 @@
 """Tables from the phases of runs: what the operator's corrections cost, and what the condition of a policy does."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recap_bench.data.files import read_json
 from recap_bench.envs.simulation import CONTROL_HZ
-from recap_bench.errors import DamagedFileError
 from recap_bench.loop import plan
 from recap_bench.reporting.statistics import success_interval
 from recap_bench.reporting.tables import markdown_table
@@ -156,10 +155,7 @@ def _results(runs: Sequence[Path], name: str) -> Iterator[tuple[dict[str, Any], 
         for file in sorted(run.glob(f"*/seed*/methods/*/iteration*/{name}")):
             task, seed, _, method, iteration, _ = file.relative_to(run).parts
             address = {"task": task, "seed": int(seed.removeprefix("seed")), "method": method}
-            try:
-                result = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise DamagedFileError(file, str(error), "Delete it to have its phase done again.") from error
+            result = read_json(file, "Delete it to have its phase done again.")
             yield {**address, "iteration": int(iteration.removeprefix("iteration"))}, result
 
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from recap_bench.reporting.drawing import (
-    PANELS_PER_ROW,
     iteration_name,
     method_panels,
     method_styles,
@@ -53,7 +52,7 @@ def iteration_figure(rows: pd.DataFrame, task: str) -> Figure:
 def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
     by_method = {method: stage_table(part) for method, part in with_shared_start(of_task(rows, task)).items()}
-    figure, panels = method_panels(len(by_method))
+    figure, panels = method_panels(len(by_method), "episodes that reached the stage")
     for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
         for index, (iteration, line) in enumerate(lines.groupby("iteration")):
             panel.plot(
@@ -67,9 +66,6 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
             label.set(rotation=30, ha="right", rotation_mode="anchor")
         tidy(panel)
     panels[0].set_ylim(-0.02, 1.02)
-    panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
-    for first in panels[::PANELS_PER_ROW]:
-        first.set_ylabel("episodes that reached the stage")
     panels[-1].legend(frameon=False)
     figure.suptitle(task_and_start(rows, task), fontsize=10)
     return figure

@@ -152,4 +152,4 @@ def test_rows_that_no_evaluation_writes_are_refused_by_their_number(tmp_path, co
     rows[4][column] = value
     broken = write(tmp_path / "broken", rows)
     with pytest.raises(DamagedFileError, match=f"{said} in row 5"):
-        Side(broken).rows()
+        _ = Side(broken).rows
