@@ -164,12 +164,17 @@ class Task(abc.ABC):
         """Return the simulations that a task of n slots runs on."""
         return Simulation(cls.build_model(), n, threads)
 
-    @abc.abstractmethod
     def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
-        """Write a start state drawn from `rngs` into the simulations `ids`.
+        """Begin new episodes, neither won nor failed, in the simulations `ids`.
 
         The simulation has been reset before and is forwarded afterwards by the caller.
         """
+        self.success[ids], self.failure[ids], self.stages[ids] = False, 0, False
+        self.write_start(ids, rngs)
+
+    @abc.abstractmethod
+    def write_start(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+        """Write start states drawn from `rngs` into the simulations `ids`, and the stages that lie behind them."""
 
     def bind(self, i: int) -> None:  # noqa: B027 (most tasks have one model, bound from the start)
         """Bind the fields that the task reads of the model that slot `i` runs on, before they are written."""

@@ -179,9 +179,6 @@ class TaskVectorEnv(VectorEnv):
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             self._seeds[i] = self._next_seed(i) if seed is None else self._restart_stream(i, seed)
         self.simulation.reset(ids)
-        self.task.success[ids] = False
-        self.task.failure[ids] = 0
-        self.task.stages[ids] = False
         self.task.reset(ids, [seeding.stream(int(self._seeds[i]), "start") for i in ids])
         self.simulation.forward(ids)
         self._steps[ids] = 0

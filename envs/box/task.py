@@ -68,7 +68,7 @@ class BoxAssemblyTask(Task):
     def build_model(cls) -> mujoco.MjModel:
         return rig_module.add_arms(rig_module.load_spec("box", "packing.xml")).compile()
 
-    def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+    def write_start(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         self._latest.forget()
         for values in self.process.values():
             values[ids] = 0.0
@@ -78,8 +78,6 @@ class BoxAssemblyTask(Task):
         self.process["reversal_age_s"][ids] = processes.NO_REVERSAL_S
         self.simulation.batch.set_const(ids)
         self._write_equalities(ids, self.work(ids))
-        self.success[ids] = False
-        self.failure[ids] = 0
         self.stages[ids] = np.arange(len(self.spec.stages)) < STAGES_BEFORE[self.start_name]
 
     def work(self, ids: np.ndarray) -> Work:

@@ -83,7 +83,7 @@ class EspressoTask(Task):
         points["chute_drop"] = np.array([0.0, 0.0, 0.08])
         return points
 
-    def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+    def write_start(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         self._latest.forget()
         for values in self.process.values():
             values[ids] = 0.0
@@ -92,8 +92,6 @@ class EspressoTask(Task):
                 self.process[name][i] = value
         self.simulation.batch.set_const(ids)
         self._write_equalities(ids)
-        self.success[ids] = False
-        self.failure[ids] = 0
         self.stages[ids] = np.arange(len(self.spec.stages)) < STAGES_BEFORE[self.start_name]
 
     def brew(self, ids: np.ndarray) -> Brew:

@@ -107,7 +107,7 @@ class LaundryTask(Task):
         for index in np.unique(assigned):
             yield self.bench(int(index)), np.flatnonzero(assigned == index)
 
-    def reset(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
+    def write_start(self, ids: np.ndarray, rngs: Sequence[np.random.Generator]) -> None:
         self._latest.forget()
         for i, own in zip(ids, rngs, strict=True):
             rng = np.random.default_rng(NOMINAL_SEED) if self.randomization == "none" else own
@@ -124,7 +124,6 @@ class LaundryTask(Task):
         self.process["ready"][ids] = 1.0
         self.process["handled"][ids] = self.process["home_s"][ids] = 0.0
         self.process["seen"][ids] = observation.first_sight(self.measure(ids))
-        self.success[ids], self.failure[ids], self.stages[ids] = False, 0, False
         self.stages[ids, 0] = [self.start_kind == "begun" and len(self.garment_of(i).folds) > 1 for i in ids]
 
     def _draw_garment(self, rng: np.random.Generator) -> int:

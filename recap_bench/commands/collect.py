@@ -49,6 +49,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, received {args.episodes}.")
     limit_threads(args.threads)
+    _refuse_store_of_a_run(args.out)
     from recap_bench.data.store import Store
     from recap_bench.loop.collect import Assignment, collect_into, store_header
     from recap_bench.loop.recorder import Origin
@@ -73,6 +74,17 @@ def execute(args: argparse.Namespace) -> int:
     if not store.conditions(group):
         print(f"note: {args.out} does not say what its first episodes were collected with, so that was not compared")
     return 0
+
+
+def _refuse_store_of_a_run(store: Path) -> None:
+    from recap_bench.loop.run_folder import home_of_store
+
+    home = home_of_store(store)
+    if home is not None:
+        raise ConfigurationError(
+            f"--out {store} is the store of {home}, whose fits would take these episodes for their own; collect "
+            "into another folder."
+        )
 
 
 def _conditions(args: argparse.Namespace, controllers: "Controllers", source: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from recap_bench.data.files import read_json, write_text_atomically
 from recap_bench.data.shard import package_versions
 from recap_bench.errors import DataError
 from recap_bench.loop import plan
-from recap_bench.loop.run_folder import BEGUN, RunFolder
+from recap_bench.loop.run_folder import BEGUN, RECIPE, RunFolder
 
 SOURCES = (
     "recap_bench.envs",
@@ -25,7 +25,6 @@ SOURCES = (
 )
 """Packages and modules whose source decides demonstrations and networks."""
 
-RECIPE = "recipe.json"
 REMEDY = "Delete it; what it said is found again from the options of the run, unless the code has changed since."
 
 

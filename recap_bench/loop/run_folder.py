@@ -51,6 +51,8 @@ from recap_bench.data.shard import package_versions
 from recap_bench.errors import ConfigurationError
 from recap_bench.loop.plan import PRETRAINING, Phase
 
+RECIPE = "recipe.json"
+"""What a pre-training was made from."""
 BEGUN = "pretraining.json"
 """Where the pre-training lies that the run began with."""
 
@@ -163,6 +165,14 @@ class RunFolder:
 
     def _result_file(self, phase: Phase) -> Path:
         return self.folder(phase) / f"{phase.name}.json"
+
+
+def home_of_store(store: Path) -> Path | None:
+    """Return the folder of the run, or of the pre-training, that `store` belongs to; None for a store of its own."""
+    seed_folder = store.resolve().parent
+    home = seed_folder.parent.parent
+    ours = seed_folder.name.startswith("seed") and any((home / name).is_file() for name in (CONFIG, RECIPE))
+    return home if ours else None
 
 
 def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -16,6 +16,8 @@ from recap_bench.reporting.tables import failure_table, of_task, task_and_start
 
 HATCHES = ("", "//", "..")
 """Of the failure modes after the first seven, which have the colours once more."""
+LOWEST_TOP = 0.1
+"""Share at which the axis ends where less fails, so that a few failures of hundreds are seen and do not look many."""
 
 
 def failure_figure(rows: pd.DataFrame, task: str) -> Figure:
@@ -28,7 +30,8 @@ def failure_figure(rows: pd.DataFrame, task: str) -> Figure:
     for panel, (method, share) in zip(panels, shares.items(), strict=True):
         _stack(panel, share.reindex(columns=modes, fill_value=0.0), by_method[method].groupby("iteration").size())
         panel.set_title(method)
-    panels[0].set_ylim(0, 1.08)
+    tallest = max(share.sum(axis=1).max() for share in shares.values())
+    panels[0].set_ylim(0, 1.08 * max(tallest, LOWEST_TOP))
     if modes:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.suptitle(task_and_start(rows, task), fontsize=10)

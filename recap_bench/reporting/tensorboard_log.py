@@ -56,7 +56,7 @@ class TensorBoardLog:
                     file.unlink()
                 self._seconds = logged_seconds(self._run / "log.jsonl")
             case PhaseFinished(phase, result, seconds, resumed):
-                points = list(points_of(phase, self._with_diagnostics(phase, result)))
+                points = list(points_of(phase, result))
                 taken = self._seconds.get(phase.title) if resumed else seconds
                 if taken is not None:
                     points.append((f"seconds/{phase.name}", phase.iteration, taken))
@@ -64,13 +64,6 @@ class TensorBoardLog:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with writing(file), file.open("ab") as stream:
                     stream.write(self._records(points))
-
-    def _with_diagnostics(self, phase: Phase, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return `result` with the diagnostics that pre-training leaves beside its networks."""
-        file = self._run / str(result.get("pretrained", "")) / "diagnostics.json"
-        if phase.name == plan.PRETRAIN and file.is_file():
-            return {**result, "diagnostics": json.loads(file.read_text(encoding="utf-8"))}
-        return result
 
 
 def logged_seconds(log: Path) -> dict[str, float]:

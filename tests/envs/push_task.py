@@ -56,7 +56,7 @@ class PushTask(Task):
         )
         return add_arms(spec).compile()
 
-    def reset(self, ids, rngs):
+    def write_start(self, ids, rngs):
         scale = {"none": 0.0, "standard": 1.0, "wide": 2.0}[self.randomization]
         draws = np.array([rng.uniform(-scale, scale, 3) for rng in rngs])
         self.rig.place(ids, np.repeat(self.rig.home()[None], len(ids), 0))

@@ -278,6 +278,18 @@ def test_collecting_nothing_is_refused_and_makes_no_store(tmp_path: Path, capsys
     assert not store.exists()
 
 
+@pytest.mark.parametrize("kept", ["config.json", "recipe.json"])
+def test_nothing_is_collected_into_the_store_of_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kept: str
+) -> None:
+    store = tmp_path / "runs/mine/Espresso-v0/seed0/store"
+    store.mkdir(parents=True)
+    (tmp_path / "runs/mine" / kept).write_text("{}")
+    assert main(["collect", "--task", "Espresso-v0", "--episodes", "1", "--out", str(store)]) == 2
+    assert f"{tmp_path / 'runs/mine'}, whose fits would take these episodes for their own" in capsys.readouterr().err
+    assert not list(store.iterdir())
+
+
 def test_a_store_keeps_what_it_was_collected_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, start = tmp_path / "store", ["--start", "jig"]
     task = ["collect", "--task", "BoxAssembly-v0", "--num-envs", "1", "--threads", "1", "--out", str(store)]

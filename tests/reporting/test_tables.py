@@ -214,6 +214,12 @@ def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> 
     assert [text.get_text() for text in panel.texts] == ["10 of 20", "10 of 20"]
 
 
+@pytest.mark.parametrize(("failures", "top"), [(0, 0.108), (1, 0.108), (10, 0.54), (20, 1.08)])
+def test_the_axis_of_failures_ends_above_the_tallest_bar(failures: int, top: float) -> None:
+    rows = pd.DataFrame([row(0, episode, episode >= failures, 50.0) for episode in range(20)])
+    assert plots.failure_figure(rows, "Espresso-v0").axes[0].get_ylim() == pytest.approx((0.0, top))
+
+
 def test_the_overview_has_sft_and_the_last_iteration_of_every_task(rows: pd.DataFrame, tmp_path: Path) -> None:
     box = rows.assign(task="BoxAssembly-v0", success=True, failure_mode="none")
     longer = pd.DataFrame([row(2, episode, episode > 0, 50.0) for episode in range(20)])

@@ -80,11 +80,10 @@ def test_a_history_of_the_diagnostics_becomes_a_curve_over_gradient_steps() -> N
     ]
 
 
-def test_pretraining_is_told_from_the_diagnostics_beside_its_networks(tmp_path: Path) -> None:
-    (tmp_path / "networks").mkdir()
-    (tmp_path / "networks/diagnostics.json").write_text('{"rank_correlation": 0.75}')
+def test_pretraining_is_told_from_its_diagnostics(tmp_path: Path) -> None:
     log, phase = TensorBoardLog(tmp_path, print), Phase("T", 0, "sft", 0, "pretrain")
-    log(PhaseFinished(phase, {"pretrained": "networks"}, seconds=1.0, resumed=False))
+    result = {"pretrained": "networks", "diagnostics": {"rank_correlation": 0.75}}
+    log(PhaseFinished(phase, result, seconds=1.0, resumed=False))
     assert scalars(tmp_path / "tensorboard")["T/seed0/sft"]["pretrain/rank_correlation"] == [(0, 0.75)]
 
 
