@@ -22,8 +22,13 @@ START = ["start", "randomization"]
 ROWS = "rows.csv"
 """Rows per evaluation episode, in the folder of a run."""
 
+KEPT_ROWS = "rows.parquet"
+"""The same in a report: a tenth of the size, to be kept with it."""
+
 NEEDED = (*GROUP, *PAIR, "success", "failure_mode", "time_s")
 """Columns without which rows are none of an evaluation."""
+
+TRUE, FALSE = (True, "True"), (False, "False")
 
 REMEDY = "It is made from the evaluations: give the command of the run again to have it written anew."
 
@@ -43,14 +48,14 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} holds no evaluation episode.")
     rows = with_starts(rows)
     _refuse_nonsense(path, rows)
-    return rows
+    return rows.assign(success=rows["success"].isin(TRUE))
 
 
 def _refuse_nonsense(path: Path, rows: pd.DataFrame) -> None:
     """Raise DamagedFileError that names the first row that no evaluation writes."""
     time_s = pd.to_numeric(rows["time_s"], errors="coerce")
     wrong = {
-        "its success is neither True nor False": ~rows["success"].isin([True, False, "True", "False"]),
+        "its success is neither True nor False": ~rows["success"].isin([*TRUE, *FALSE]),
         "its time_s is no positive number": ~(np.isfinite(time_s) & (time_s > 0)),
         "the episode is there twice": rows.duplicated([*GROUP, *PAIR, *START]),
     }
@@ -177,13 +182,15 @@ def markdown(rows: pd.DataFrame) -> str:
 
 
 def write_tables(rows: pd.DataFrame, folder: Path, appendix: str = "") -> list[Path]:
-    """Write summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths.
+    """Write rows.parquet, summary.csv, stages.csv, failure_modes.csv and summary.md into `folder`; return their paths.
 
+    The rows are there so that a report can be kept without its run, and still be compared with and made again.
     summary.md ends with the `appendix`, Markdown.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"summary": summary_table(rows), "stages": stage_table(rows), "failure_modes": failure_table(rows)}
-    written = []
+    written = [folder / KEPT_ROWS]
+    rows.to_parquet(written[0], index=False)
     for name, table in tables.items():
         written.append(folder / f"{name}.csv")
         table.to_csv(written[-1], index=False, float_format="%.6g")

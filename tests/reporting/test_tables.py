@@ -12,6 +12,7 @@ from recap_bench.errors import ConfigurationError, DamagedFileError, DataError
 from recap_bench.method import METHODS
 from recap_bench.reporting import plots, tables
 from recap_bench.reporting.drawing import method_styles
+from recap_bench.reporting.report import write_report
 from recap_bench.reporting.statistics import Attempts, throughput_ratio_interval
 from recap_bench.reporting.summary import summarise
 from recap_bench.reporting.video import write_video
@@ -113,9 +114,26 @@ def test_tasks_keep_the_stages_that_are_theirs_though_only_another_reached_them(
 
 def test_written_tables_read_back(rows: pd.DataFrame, tmp_path: Path) -> None:
     written = tables.write_tables(rows, tmp_path)
-    assert [path.name for path in written] == ["summary.csv", "stages.csv", "failure_modes.csv", "summary.md"]
-    assert pd.read_csv(written[0])["successes"].tolist() == [10, 10]
-    assert "50.0% [29.9%, 70.1%]" in written[3].read_text()
+    names = ["rows.parquet", "summary.csv", "stages.csv", "failure_modes.csv", "summary.md"]
+    assert [path.name for path in written] == names
+    assert pd.read_csv(written[1])["successes"].tolist() == [10, 10]
+    assert "50.0% [29.9%, 70.1%]" in written[4].read_text()
+
+
+def test_a_report_can_be_made_again_from_the_rows_that_it_keeps(rows: pd.DataFrame, tmp_path: Path) -> None:
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    kept = next(path for path in write_report([tmp_path], tmp_path / "kept") if path.name == "rows.parquet")
+    both = (tables.read_rows(kept), tables.read_rows(tmp_path / "rows.csv"))
+    pd.testing.assert_frame_equal(*both, check_dtype=False)
+    assert {path.name for path in write_report([kept])} == {path.name for path in kept.parent.iterdir()} - {"report"}
+    assert (kept.parent / "report/summary.md").read_text() == (kept.parent / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_success_written_as_text_is_read_as_what_it_says(rows: pd.DataFrame, tmp_path: Path, suffix: str) -> None:
+    file, text = tmp_path / f"rows{suffix}", rows.assign(success=rows["success"].astype(str))
+    text.to_csv(file) if suffix == ".csv" else text.to_parquet(file)
+    assert tables.summary_table(tables.read_rows(file))["successes"].tolist() == [10, 10]
 
 
 def test_missing_and_empty_rows_are_explained(tmp_path: Path) -> None:
