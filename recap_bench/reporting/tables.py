@@ -274,8 +274,10 @@ def _readable(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(table: pd.DataFrame, name: str, value: str, form: str) -> str:
-    order = list(dict.fromkeys(table[name]))
-    wide = table.pivot_table(index=["method", "iteration"], columns=name, values=value, fill_value=0, sort=False)[order]
+    """Return `table` as Markdown with a column for each `name`; lines and columns in the order of the table."""
+    lines = pd.MultiIndex.from_frame(table[["method", "iteration"]].drop_duplicates())
+    columns = list(dict.fromkeys(table[name]))
+    wide = table.pivot_table(index=lines.names, columns=name, values=value, fill_value=0).loc[lines, columns]
     text = wide.map(form.format).reset_index().astype(str)
     return markdown_table(text)
 

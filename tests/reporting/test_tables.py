@@ -112,6 +112,18 @@ def test_tasks_keep_the_stages_that_are_theirs_though_only_another_reached_them(
         assert set(tables.of_task(rows, "LaundryTshirtsShorts-v0")) == {"task", *reached, "stage_stacked_s"}
 
 
+def test_every_table_has_methods_and_iterations_in_one_order(rows: pd.DataFrame) -> None:
+    """A method of which only the second iteration is there, as after a control, comes before one with both."""
+    later = rows[rows["iteration"] > 0]
+    control = later.assign(method="awr", iteration=2)
+    for method in ("ppo", "recap"):
+        table = pd.concat([rows, control, later.assign(method=method, iteration=2)])
+        lines = [line.split(" | ")[:2] for line in tables.markdown(table).splitlines() if line.startswith("| ")]
+        ours = [(name, number) for name, number in lines if number.isdigit()]
+        assert len(ours) % 3 == 0
+        assert ours[: len(ours) // 3] * 3 == ours
+
+
 def test_written_tables_read_back(rows: pd.DataFrame, tmp_path: Path) -> None:
     written = tables.write_tables(rows, tmp_path)
     names = ["rows.parquet", "summary.csv", "stages.csv", "failure_modes.csv", "summary.md"]
