@@ -23,7 +23,7 @@ ROWS = "rows.csv"
 """Rows per evaluation episode, in the folder of a run."""
 
 KEPT_ROWS = "rows.parquet"
-"""The same in a report: a tenth of the size, to be kept with it."""
+"""The same in a report, to be kept with it."""
 
 NEEDED = (*GROUP, *PAIR, "success", "failure_mode", "time_s")
 """Columns without which rows are none of an evaluation."""
