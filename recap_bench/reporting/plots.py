@@ -53,20 +53,17 @@ def stage_figure(rows: pd.DataFrame, task: str) -> Figure:
     """Return the share of episodes that reached each stage, one line per iteration and one panel per method."""
     by_method = {method: stage_table(part) for method, part in with_shared_start(of_task(rows, task)).items()}
     figure, panels = method_panels(len(by_method), "episodes that reached the stage")
+    drawn = {}
     for panel, (method, lines) in zip(panels, by_method.items(), strict=True):
-        for index, (iteration, line) in enumerate(lines.groupby("iteration")):
-            panel.plot(
-                line["stage"].str.replace("_", " "),
-                line["rate"],
-                label=iteration_name(int(iteration)),
-                **style(index),
-            )
+        for iteration, line in lines.groupby("iteration"):
+            stages = line["stage"].str.replace("_", " ")
+            drawn[int(iteration)] = panel.plot(stages, line["rate"], **style(int(iteration)))[0]
         panel.set_title(method)
         for label in panel.get_xticklabels():
             label.set(rotation=30, ha="right", rotation_mode="anchor")
         tidy(panel)
     panels[0].set_ylim(-0.02, 1.02)
-    panels[-1].legend(frameon=False)
+    panels[-1].legend([drawn[at] for at in sorted(drawn)], [iteration_name(at) for at in sorted(drawn)], frameon=False)
     figure.suptitle(task_and_start(rows, task), fontsize=10)
     return figure
 

@@ -236,6 +236,17 @@ def test_panels_of_many_methods_stand_in_rows_of_three(rows: pd.DataFrame, draw:
     assert [bool(panel.get_ylabel()) for panel in figure.axes] == [True, False, False, True]
 
 
+def test_an_iteration_looks_the_same_in_all_panels_of_stages(rows: pd.DataFrame) -> None:
+    """A control has the second iteration alone; it is not to be taken for another method's first."""
+    later = rows[rows["iteration"] > 0]
+    figure = plots.stage_figure(pd.concat([rows, later.assign(method="awr", iteration=2)]), "Espresso-v0")
+    control, recap = (panel.get_lines() for panel in figure.axes)
+    assert control[0].get_color() == recap[0].get_color()
+    assert control[1].get_color() not in [line.get_color() for line in recap]
+    texts = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
+    assert texts == ["SFT", "iteration 1", "iteration 2"]
+
+
 def test_bars_of_failures_are_the_shares_of_the_episodes(rows: pd.DataFrame) -> None:
     rows.loc[rows.index[1], "failure_mode"] = "dropped_cup"
     panel = plots.failure_figure(rows, "Espresso-v0").axes[0]
