@@ -36,6 +36,12 @@ SPEED_KEYS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def empty_working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Default folders, such as runs/quick, are those of nobody: `make run` before the tests leaves one."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("working_folder"))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
