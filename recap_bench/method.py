@@ -40,6 +40,7 @@ READERS: dict[str, frozenset[str]] = {
     "labels.before_rescue": LABELLING - {"ppo"},
     "labels.negatives": CONDITIONING,
     "policy.guidance": CONDITIONING,
+    "policy.stall_weight": ITERATING - {"ppo"},
 }
 """Option of LearningConfig -> the methods that read it; all read the others."""
 

@@ -149,6 +149,9 @@ class PolicyConfig:
     idle_weight: float = 0.25
     """Weight of steps after which the arms stand still for the executed part of a chunk, in (0, 1]. A quarter of the
     demonstrations' steps wait; learned at their full share they make policies hover."""
+    stall_weight: float = 1.0
+    """Weight of steps of policies that get nowhere within the executed part of a chunk, in [0, 1]; idle_weight misses
+    most of them, as their hands flutter. PPO, which learns from bad actions, too, keeps all."""
     pretrain_steps: int = 24000
     """Gradient steps of pi_pre for each task that it is trained on."""
     passes: float = 15.0
@@ -175,6 +178,7 @@ class PolicyConfig:
         _require(0 <= self.indicator_dropout < 1, "indicator_dropout", self.indicator_dropout, "in [0, 1)")
         _require(0 <= self.ema < 1, "ema", self.ema, "in [0, 1)")
         _require(0 < self.idle_weight <= 1, "idle_weight", self.idle_weight, "in (0, 1]")
+        _require(0 <= self.stall_weight <= 1, "stall_weight", self.stall_weight, "in [0, 1]")
         _require(self.guidance >= 0, "guidance", self.guidance, "not negative")
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         check_guidance(self.guidance, self.indicator_dropout)
@@ -212,7 +216,10 @@ class LearningConfig:
 
     def pretraining(self) -> dict[str, Any]:
         """Return what decides the pre-trained networks, and nothing else, as plain types."""
-        later = ("flow_steps", "sampling_noise", "guidance", "fit_batch", "fit_learning_rate", "passes", "sft_failures")
+        later = (
+            *("flow_steps", "sampling_noise", "guidance", "fit_batch"),
+            *("fit_learning_rate", "passes", "sft_failures", "stall_weight"),
+        )
         labels = {name: getattr(self.labels, name) for name in ("penalty_factor", "pretrain_positive_fraction")}
         policy = {name: value for name, value in asdict(self.policy).items() if name not in later}
         return {"value": asdict(self.value), "labels": labels, "policy": policy}
@@ -225,8 +232,8 @@ class LearningConfig:
     def from_dict(cls, values: dict[str, Any]) -> "LearningConfig":
         """Return the config that `to_dict` wrote; unknown or invalid fields raise ConfigurationError."""
         try:
-            # Before there was a fit_batch, fits had the pre-training's.
-            policy = {"fit_batch": values["policy"]["batch"], **values["policy"]}
+            # Before there was a fit_batch, fits had the pre-training's; before a stall_weight, no step was weighed.
+            policy = {"fit_batch": values["policy"]["batch"], "stall_weight": 1.0, **values["policy"]}
             return cls(
                 ValueConfig(**values["value"]),
                 LabelConfig(**values["labels"]),

@@ -18,6 +18,9 @@ Keys of `value_report`, over everything, and under by_task for each task:
                                     None without both
   separation_ci95, rank_correlation_ci95   95 % bootstrap intervals over the held-out episodes, None if undefined
   fit_steps                         gradient steps kept by each member
+Beside them, of every fit of a policy after the pre-training:
+  stalled_share_by                  'source/outcome/actor' -> share of steps in which a policy gets nowhere, see
+                                    `labels.stalled`
 """
 
 from collections.abc import Callable
@@ -86,12 +89,12 @@ def signal(moments: np.ndarray) -> float | None:
     return float(2.0 * (cross / count - a * s / count**2) / variance - 1.0) if variance > 1e-12 else None
 
 
-def share_by_group(steps: StepData, positive: np.ndarray) -> dict[str, float]:
-    """Return the share of `positive` (M,) by 'source/outcome', corrections apart."""
+def share_by_group(steps: StepData, chosen: np.ndarray) -> dict[str, float]:
+    """Return the share of `chosen` (M,) bool by 'source/outcome', corrections apart."""
     outcome = np.where(steps.success, "success", "failure")
     group = np.char.add(np.char.add(steps.source.astype(str), "/"), outcome)[steps.episode]
     group = np.where(steps.actor == ACTOR_CORRECTION, np.char.add(group, "/correction"), group)
-    return {name: float(positive[group == name].mean()) for name in np.unique(group).tolist()}
+    return {name: float(chosen[group == name].mean()) for name in np.unique(group).tolist()}
 
 
 def share_warnings(steps: StepData, labels: Labels) -> list[str]:

@@ -13,6 +13,10 @@ from recap_bench.learning.advantage import Threshold, indicator, n_step_advantag
 from recap_bench.learning.config import LabelConfig
 from recap_bench.learning.returns import returns_to_go
 
+STALLED = 0.05
+"""A joint [rad] or a jaw [openings] that is no further away in the end has got nowhere: a centimetre or two at the
+hand."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -80,6 +84,20 @@ def rescue_steps(steps: StepData) -> np.ndarray:
 def before_rescue(steps: StepData) -> np.ndarray:
     """Return which steps precede their episode's first correction, (M,) bool."""
     return steps.t < rescue_steps(steps)[steps.episode]
+
+
+def stalled(steps: StepData, ahead: int) -> np.ndarray:
+    """Return which steps of policies get nowhere, (M,) bool: `ahead` steps later no joint or jaw is STALLED away.
+
+    What counts is where they are then, not where they were in between, as the hands of a policy that hovers flutter.
+    Who acts for fewer steps more has got somewhere: to the end, or to where an operator takes over.
+    """
+    then = np.arange(steps.num_steps) + ahead
+    lasts = then < segment_ends(steps)
+    later = steps.agent_pos[np.where(lasts, then, 0)]
+    still = np.abs(later - steps.agent_pos).max(axis=1) < STALLED
+    result: np.ndarray = still & lasts & (steps.actor == ACTOR_POLICY)
+    return result
 
 
 def episode_ends(steps: StepData) -> np.ndarray:

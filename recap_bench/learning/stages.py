@@ -15,7 +15,7 @@ from recap_bench.errors import ConfigurationError, DataError
 from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec, Use
 from recap_bench.learning.conditioning import indicator_report, indicator_warnings
 from recap_bench.learning.config import LearningConfig
-from recap_bench.learning.diagnostics import label_report, share_warnings, value_report
+from recap_bench.learning.diagnostics import label_report, share_by_group, share_warnings, value_report
 from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE
 from recap_bench.learning.frames import Frames, frames_of
 from recap_bench.learning.labels import (
@@ -25,6 +25,7 @@ from recap_bench.learning.labels import (
     normalised_returns,
     pretraining_labels,
     reference_steps,
+    stalled,
 )
 from recap_bench.learning.normalisation import Statistics, measure
 from recap_bench.learning.policy_fit import Objective, PolicyExamples, PolicySetup, fit_policy, imitation
@@ -173,8 +174,12 @@ class Fitting:
         """Line 10: the policy on steps drawn by `weight` (M,), with `indicator` (M,) indices.
 
         It starts from `start`, or without one from pi_pre (with `learning.start = 'previous'`, from pi_k-1).
+        What imitates draws steps of policies that get nowhere by `policy.stall_weight` of their weight.
         """
         context, config = self.context, self.context.config
+        nowhere = stalled(context.steps, config.policy.execute)
+        if objective is imitation:
+            weight = np.where(nowhere, config.policy.stall_weight * weight, weight)
         start = self._start_policy if start is None else start
         start.spec.check(config.policy)
         spec = PolicySpec(replace(config.policy, guidance=guidance), self.repertoire, conditions)
@@ -186,7 +191,8 @@ class Fitting:
         fit.policy.save(context.folder / "policy")
         told = "negative" in conditions
         heard = indicator_report(fit.policy, examples, context.steps.actor, context.seed) if told else {}
-        diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report(), **heard}
+        waits = {"stalled_share_by": share_by_group(context.steps, nowhere)}
+        diagnostics = {**(relabelling.diagnostics if relabelling else {}), **fit.report(), **heard, **waits}
         warnings = (*(relabelling.warnings if relabelling else ()), *indicator_warnings(heard))
         self._write({**diagnostics, "warnings": list(warnings)})
         variants: dict[str, dict[str, Any]] = {name: {"condition": name} for name in conditions[1:]}

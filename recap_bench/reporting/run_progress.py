@@ -133,13 +133,22 @@ def labels_text(diagnostics: Mapping[str, Any]) -> str:
     )
 
 
+def stalls_text(shares: Mapping[str, float]) -> str:
+    """Return in which shares of a fit's steps policies got nowhere, on one line; empty where no policy acted."""
+    found = ", ".join(f"{group} {share:.1%}" for group, share in shares.items() if share > 0)
+    return f"policies got nowhere in {found}" if found else ""
+
+
 def _said(phase: Phase, result: Mapping[str, Any]) -> str:
     if phase.name == plan.EVALUATION:
         return f": {evaluation_text(result)}"
     if phase.name == plan.CHECK:
         return "".join(f"\n    {name:<14} {evaluation_text(found)}" for name, found in result.items())
-    if "positive_share_by" in result.get("diagnostics", {}):
-        return f": {labels_text(result['diagnostics'])}"
+    if "diagnostics" in result:
+        diagnostics = result["diagnostics"]
+        labels = labels_text(diagnostics) if "positive_share_by" in diagnostics else ""
+        told = "; ".join(filter(None, (labels, stalls_text(diagnostics.get("stalled_share_by", {})))))
+        return f": {told}" if told else ""
     if "rescued" in result:
         helped = (
             f", {result['rescued']} of them rescued; {result['assisted']} corrected for {result['correction_s']:.0f} s"

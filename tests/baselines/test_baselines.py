@@ -16,7 +16,7 @@ from recap_bench.learning.recap import Recap
 from recap_bench.method import CONDITIONING, CORRECTED, ITERATING, LABELLING, METHODS, READERS, make_method
 from recap_bench.overrides import override
 from tests.baselines.conftest import DEMONSTRATIONS
-from tests.learning.tiny import TINY, context, episode, steps_of, with_value
+from tests.learning.tiny import TINY, context, episode, standing, steps_of, with_value
 
 ROLLOUTS = [episode("p" * 30 + "c" * (10 if i > 6 else 0), i % 3 == 0, 1, seed=100 + i) for i in range(10)]
 STEPS = steps_of(*DEMONSTRATIONS, *ROLLOUTS)
@@ -61,6 +61,7 @@ OTHER_VALUES = {
     "labels.before_rescue": "failure",
     "labels.negatives": "dropped",
     "policy.guidance": 2.0,
+    "policy.stall_weight": 0.5,
 }
 """Option -> a value that is not its default."""
 
@@ -73,6 +74,7 @@ def given_to_fit(name, config, folder, pretrained, monkeypatch):
     """Return the indicator, weight and advantage of every step that the policy is fitted on, and its guidance."""
     uses_corrections = make_method(name).uses_corrections
     rollouts = ROLLOUTS if uses_corrections else [episode("p" * 30, i % 3 == 0, 1, seed=100 + i) for i in range(10)]
+    rollouts = [standing(rollout, 10, 20) for rollout in rollouts]
     settings = context(steps_of(*DEMONSTRATIONS, *rollouts), folder, 1, pretrained, config)
 
     def stop(given, setup, start, report, objective):

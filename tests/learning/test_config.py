@@ -38,6 +38,7 @@ def test_unknown_fields_are_refused():
         (lambda: PolicyConfig(precision="half"), "precision"),
         (lambda: PolicyConfig(guidance=-1.0), "guidance"),
         (lambda: PolicyConfig(sampling_noise=1.5), r"sampling_noise must be in \[0, 1\]"),
+        (lambda: PolicyConfig(stall_weight=1.5), r"stall_weight must be in \[0, 1\]"),
         (lambda: PolicyConfig(passes=0.0), "passes"),
         (lambda: PolicyConfig(passes=float("inf")), "positive and finite"),
         (lambda: ValueConfig(steps=10, check_every=25), "check_every"),
@@ -85,7 +86,13 @@ def test_runs_from_before_fit_batch_keep_theirs():
     assert LearningConfig.from_dict(values).policy.fit_batch == 77
 
 
+def test_runs_from_before_stall_weight_weigh_no_step():
+    values = STANDARD.to_dict()
+    del values["policy"]["stall_weight"]
+    assert LearningConfig.from_dict(values).policy.stall_weight == 1.0
+
+
 def test_what_only_later_fits_read_does_not_change_the_pretraining():
-    later = with_policy(STANDARD, fit_batch=17, fit_learning_rate=1e-4, passes=1.0)
+    later = with_policy(STANDARD, fit_batch=17, fit_learning_rate=1e-4, passes=1.0, stall_weight=0.5)
     assert later.pretraining() == STANDARD.pretraining()
     assert with_policy(STANDARD, batch=17).pretraining() != STANDARD.pretraining()

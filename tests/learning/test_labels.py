@@ -13,8 +13,9 @@ from recap_bench.learning.labels import (
     normalised_returns,
     pretraining_labels,
     reference_steps,
+    stalled,
 )
-from tests.learning.tiny import TASK, episode, steps_of
+from tests.learning.tiny import TASK, episode, standing, steps_of
 
 CONFIG = LabelConfig(look_ahead=3, positive_fraction=0.4)
 
@@ -166,6 +167,21 @@ def test_what_precedes_a_rescue_can_count_as_a_failure_of_its_own():
     labels = label(steps, values, config=replace(as_failure, positive_fraction=0.5))
     # The window of the failed part ends with it: nothing is bootstrapped from the operator's part.
     np.testing.assert_allclose(labels.advantage[:3], returns[:3] + 0.1)
+
+
+def test_steps_of_policies_get_nowhere_though_their_hands_flutter():
+    """Hands are in one place from step 2 to step 6: two steps later those of steps 2 to 4 still are."""
+    actors = ("p" * 10, "d" * 10, "ppppppcccc", "p" * 7)
+    steps = steps_of(*(standing(episode(letters, True, 1), 2, 6) for letters in actors))
+    of_policy = [False] * 2 + [True] * 3 + [False] * 5
+    taken_over = [False] * 2 + [True] * 2 + [False] * 6
+    assert stalled(steps, 2).tolist() == of_policy + [False] * 10 + taken_over + of_policy[:7]
+
+
+@pytest.mark.parametrize(("flutter", "expected"), [(0.04, True), (0.06, False)])
+def test_who_ends_further_away_than_a_hand_flutters_gets_somewhere(flutter, expected):
+    steps = steps_of(standing(episode("p" * 10, True, 1), 2, 6, flutter))
+    assert stalled(steps, 3)[2] == expected
 
 
 def test_the_window_before_a_rescue_bootstraps_with_the_operators_first_value():

@@ -12,15 +12,15 @@ from recap_bench.learning.chunk_policy import FlowPolicy, PolicySpec
 from recap_bench.learning.config import PolicyConfig
 from recap_bench.learning.flow import NEGATIVE, NONE, POSITIVE
 from recap_bench.learning.frames import frames_of
-from recap_bench.learning.labels import Labels, before_rescue
+from recap_bench.learning.labels import Labels, before_rescue, stalled
 from recap_bench.learning.normalisation import measure
 from recap_bench.learning.policy_fit import PolicyExamples, PolicySetup, fit_policy, imitation
 from recap_bench.learning.recap import Recap
 from recap_bench.learning.stages import Fitting, Relabelling, pretrain
 from recap_bench.learning.tasks import Repertoire, TaskFacts
 from recap_bench.learning.value import ValueFunction
-from recap_bench.method import FitContext, make_method
-from tests.learning.tiny import PHRASINGS, TASK, TINY, context, episode, steps_of, with_labels, with_policy
+from recap_bench.method import ITERATING, FitContext, make_method
+from tests.learning.tiny import PHRASINGS, TASK, TINY, context, episode, standing, steps_of, with_labels, with_policy
 
 DEMONSTRATIONS = [episode("d" * 40, i % 2 == 0, seed=i) for i in range(10)]
 ROLLOUTS = [episode("p" * 30 + "c" * (10 if i > 6 else 0), i % 3 == 0, 1, seed=100 + i) for i in range(10)]
@@ -184,6 +184,24 @@ def test_steps_of_standing_still_are_drawn_by_their_weight(idle_weight):
     assert still >= 60
     share = idle_weight * still / (idle_weight * still + moving)
     assert float(idle[torch.cat(drawn)].float().mean()) == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize("name", sorted(ITERATING))
+def test_steps_that_get_nowhere_weigh_less_for_all_that_imitate(name, pretrained, earlier, tmp_path, fits):
+    rollouts = [standing(episode("p" * 30, i % 2 == 0, 1, seed=100 + i), 10, 20) for i in range(10)]
+    steps = steps_of(*DEMONSTRATIONS, *rollouts)
+    for weight in (1.0, 0.5, 0.0):
+        config = with_policy(TINY, stall_weight=weight)
+        given = context(steps, tmp_path / str(weight), 1, pretrained, config)
+        result = make_method(name).fit(replace(given, previous=earlier))
+    assert result.diagnostics["stalled_share_by"]["rollout/failure"] == pytest.approx(8 / 30)
+    full, half, none = (fit.examples.weight for fit in fits)
+    nowhere = stalled(steps, TINY.policy.execute)
+    assert nowhere.sum() == 10 * 8
+    assert (half[~nowhere] == full[~nowhere]).all()
+    assert full[nowhere].any()
+    factors = (1.0, 1.0) if name == "ppo" else (0.5, 0.0)
+    np.testing.assert_array_equal([half[nowhere], none[nowhere]], np.outer(factors, full[nowhere]))
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])

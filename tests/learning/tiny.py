@@ -49,6 +49,14 @@ def episode(actors: str, success: bool, iteration: int = 0, seed: int = 0, task:
     )
 
 
+def standing(moving: Episode, first: int, last: int, flutter: float = 0.04) -> Episode:
+    """Return the episode with hands that flutter on the spot from step `first` to step `last`."""
+    positions = moving.agent_pos.copy()
+    positions[first : last + 1] = positions[first]
+    positions[first + 1 : last + 1 : 2] += flutter
+    return replace(moving, agent_pos=positions)
+
+
 def steps_of(*episodes: Episode) -> StepData:
     """Return the steps of the episodes."""
     return from_episodes(list(episodes), ("seed", "seed_again"))

@@ -62,13 +62,23 @@ def test_fits_tell_the_shares_that_their_labels_realise(name: str) -> None:
         "positive_share_reference": 0.4,
         "positive_share_by": {"demonstration/success": 0.3, "rollout/failure": 0.25},
         "bins_per_second": {"Espresso-v0": 2.5},
+        "stalled_share_by": {"demonstration/success": 0.0, "rollout/failure": 0.7},
     }
     observe(RunPlanned((phase,)))
     observe(PhaseFinished(phase, {"diagnostics": diagnostics}, seconds=3.0, resumed=False))
     (line,) = stream.getvalue().splitlines()
     assert "positive 40.0% of the steps that set the threshold, 35.0% of all" in line
     assert "(demonstration/success 30.0%, rollout/failure 25.0%)" in line
-    assert line.endswith("value bins per second 2.5 on Espresso-v0")
+    assert line.endswith("value bins per second 2.5 on Espresso-v0; policies got nowhere in rollout/failure 70.0%")
+
+
+def test_a_fit_on_demonstrations_alone_tells_nothing_of_policies() -> None:
+    stream = io.StringIO()
+    observe = RunProgress(PRESETS["quick"], LineDisplay(stream), clock=lambda: 0.0)
+    observe(RunPlanned((FIT,)))
+    diagnostics = {"stalled_share_by": {"demonstration/success": 0.0}}
+    observe(PhaseFinished(FIT, {"diagnostics": diagnostics}, seconds=3.0, resumed=False))
+    assert stream.getvalue().endswith("(3 s)\n")
 
 
 def test_a_run_tells_results_and_warnings_as_they_come() -> None:
