@@ -86,12 +86,6 @@ def test_runs_from_before_fit_batch_keep_theirs():
     assert LearningConfig.from_dict(values).policy.fit_batch == 77
 
 
-def test_runs_from_before_stall_weight_weigh_no_step():
-    values = STANDARD.to_dict()
-    del values["policy"]["stall_weight"]
-    assert LearningConfig.from_dict(values).policy.stall_weight == 1.0
-
-
 def test_what_only_later_fits_read_does_not_change_the_pretraining():
     later = with_policy(STANDARD, fit_batch=17, fit_learning_rate=1e-4, passes=1.0, stall_weight=0.5)
     assert later.pretraining() == STANDARD.pretraining()
